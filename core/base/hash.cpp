@@ -1,0 +1,69 @@
+#include "base/hash.hpp"
+
+#include "base/io_thread.hpp"
+
+#include <openssl/evp.h>
+#include <unistd.h>
+
+#include <array>
+#include <cerrno>
+#include <cstddef>
+#include <memory>
+#include <system_error>
+#include <vector>
+
+namespace eco2 {
+namespace {
+
+class Sha256 {
+public:
+    Sha256() : context_(EVP_MD_CTX_new(), &EVP_MD_CTX_free) { EVP_DigestInit_ex(context_.get(), EVP_sha256(), nullptr); }
+
+    void update(const void* data, std::size_t size) { EVP_DigestUpdate(context_.get(), data, size); }
+
+    std::string hex() {
+        std::array<unsigned char, 32> digest{};
+        EVP_DigestFinal_ex(context_.get(), digest.data(), nullptr);
+        constexpr std::string_view kHex = "0123456789abcdef";
+        std::string out;
+        for (const unsigned char byte : digest) {
+            out += kHex[byte >> 4U];
+            out += kHex[byte & 0xFU];
+        }
+        return out;
+    }
+
+private:
+    std::unique_ptr<EVP_MD_CTX, decltype(&EVP_MD_CTX_free)> context_;
+};
+
+}  // namespace
+
+std::string sha256_hex(std::string_view bytes) {
+    Sha256 hash;
+    hash.update(bytes.data(), bytes.size());
+    return hash.hex();
+}
+
+Result<std::string> sha256_hex_of_fd(int fd) {
+    assert_may_block();
+    Sha256 hash;
+    std::vector<char> buffer(256 * 1024);
+    off_t offset = 0;
+    for (;;) {
+        const auto got = ::pread(fd, buffer.data(), buffer.size(), offset);
+        if (got < 0 && errno == EINTR) {
+            continue;
+        }
+        if (got < 0) {
+            return fail(Errc::io_failed, "cannot read the file to hash it: " + std::generic_category().message(errno));
+        }
+        if (got == 0) {
+            return hash.hex();
+        }
+        hash.update(buffer.data(), static_cast<std::size_t>(got));
+        offset += got;
+    }
+}
+
+}  // namespace eco2
