@@ -14,9 +14,13 @@ constexpr auto kErrors = std::to_array<ErrorInfo>({
 
 }  // namespace
 
-std::span<const ErrorInfo> all_errors() noexcept { return kErrors; }
+std::span<const ErrorInfo> all_errors() noexcept {
+    return kErrors;
+}
 
-const ErrorInfo& info(Errc code) noexcept { return kErrors[static_cast<std::size_t>(code)]; }
+const ErrorInfo& info(Errc code) noexcept {
+    return kErrors[static_cast<std::size_t>(code)];
+}
 
 std::string Error::text() const {
     std::string out(name());

@@ -1,8 +1,8 @@
 #pragma once
 
+#include <span>
 #include <string>
 #include <string_view>
-#include <span>
 
 namespace eco2 {
 
@@ -16,10 +16,10 @@ enum class Errc {
 /// One row of the table.
 struct ErrorInfo {
     Errc code;
-    std::string_view name;    ///< the stable string, e.g. "PROVIDER_RESET"
-    int http_status;          ///< where the error answers a whole request
-    bool is_retryable;        ///< the same request may succeed later
-    std::string_view help;    ///< what the reader can do
+    std::string_view name;  ///< the stable string, e.g. "PROVIDER_RESET"
+    int http_status;        ///< where the error answers a whole request
+    bool is_retryable;      ///< the same request may succeed later
+    std::string_view help;  ///< what the reader can do
 };
 
 /// All rows, in the table's order. Lifetime: static.

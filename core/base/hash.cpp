@@ -3,13 +3,14 @@
 #include "base/io_thread.hpp"
 
 #include <openssl/evp.h>
+#include <system_error>
+
 #include <unistd.h>
 
 #include <array>
 #include <cerrno>
 #include <cstddef>
 #include <memory>
-#include <system_error>
 #include <vector>
 
 namespace eco2 {

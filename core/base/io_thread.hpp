@@ -18,6 +18,8 @@ public:
 bool on_io_thread() noexcept;
 
 /// Stands first in every function of ours that may block.
-inline void assert_may_block() noexcept { ECO2_ASSERT(!on_io_thread(), "blocking work belongs on a pool"); }
+inline void assert_may_block() noexcept {
+    ECO2_ASSERT(!on_io_thread(), "blocking work belongs on a pool");
+}
 
 }  // namespace eco2

@@ -64,7 +64,8 @@ public:
         DepthLimit limited(validator);
         rapidjson::MemoryStream stream(json.data(), json.size());
         rapidjson::Reader reader;
-        const auto parsed = reader.Parse<rapidjson::kParseIterativeFlag | rapidjson::kParseValidateEncodingFlag>(stream, limited);
+        const auto parsed =
+            reader.Parse<rapidjson::kParseIterativeFlag | rapidjson::kParseValidateEncodingFlag>(stream, limited);
         if (limited.is_too_deep()) {
             return fail(Errc::invalid_json, "nested deeper than " + std::to_string(limits::kJsonDepthMax) + " levels");
         }
@@ -76,8 +77,9 @@ public:
             return fail(Errc::invalid_field, where + " breaks \"" + (keyword == nullptr ? "schema" : keyword) + "\"");
         }
         if (parsed.IsError()) {
-            return fail(Errc::invalid_json,
-                        std::string(rapidjson::GetParseError_En(parsed.Code())) + " at byte " + std::to_string(parsed.Offset()));
+            return fail(
+                Errc::invalid_json,
+                std::string(rapidjson::GetParseError_En(parsed.Code())) + " at byte " + std::to_string(parsed.Offset()));
         }
         return {};
     }
@@ -93,8 +95,8 @@ Result<std::shared_ptr<const JsonSchema>> JsonSchema::compile(std::string_view s
     document.Parse<rapidjson::kParseIterativeFlag>(schema.data(), schema.size());
     if (document.HasParseError()) {
         return fail(Errc::config_invalid,
-                    std::string("the schema is not JSON: ") + rapidjson::GetParseError_En(document.GetParseError()) + " at byte " +
-                        std::to_string(document.GetErrorOffset()));
+                    std::string("the schema is not JSON: ") + rapidjson::GetParseError_En(document.GetParseError()) +
+                        " at byte " + std::to_string(document.GetErrorOffset()));
     }
     if (!document.IsObject()) {
         return fail(Errc::config_invalid, "the schema is not a JSON object");

@@ -18,8 +18,8 @@ public:
     /// Errors: config_invalid (the text is not a JSON Schema), with the offset.
     static Result<std::shared_ptr<const JsonSchema>> compile(std::string_view schema);
 
-    /// Errors: invalid_json (not JSON, or deeper than limits::kJsonDepthMax), invalid_field (with the place as a JSON pointer and
-    /// the keyword that does not hold).
+    /// Errors: invalid_json (not JSON, or deeper than limits::kJsonDepthMax), invalid_field (with the place as a JSON pointer
+    /// and the keyword that does not hold).
     virtual Result<void> check(std::string_view json) const = 0;
 };
 

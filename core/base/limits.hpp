@@ -3,19 +3,20 @@
 #include <chrono>
 #include <cstddef>
 
-/// Every limit of the host, each with its reason. A limit that an operator should turn is a configuration key whose default is here.
+/// Every limit of the host, each with its reason. A limit that an operator should turn is a configuration key whose default is
+/// here.
 namespace eco2::limits {
 
 using namespace std::chrono_literals;
 
 // requests from clients
-inline constexpr std::size_t kRequestHeadBytesMax = 16 * 1024;          // browsers send up to 8 KiB of cookies
-inline constexpr std::size_t kRequestBodyBytesMax = 14 * 1024 * 1024;   // a 10 MiB photo as base64
-inline constexpr auto kRequestHeadTimeout = 10s;                        // a slow sender holds a descriptor
-inline constexpr auto kRequestBodyTimeout = 30s;                        // 14 MiB at 4 Mbit/s
-inline constexpr auto kConnectionIdleTimeout = 75s;                     // between requests; above common proxies' 60 s
-inline constexpr auto kWriteStallTimeout = 10s;                         // a client that never reads
-inline constexpr std::size_t kQuestionCharsMax = 2'000;                 // bytes of user_input: it is copied into two prompts
+inline constexpr std::size_t kRequestHeadBytesMax = 16 * 1024;         // browsers send up to 8 KiB of cookies
+inline constexpr std::size_t kRequestBodyBytesMax = 14 * 1024 * 1024;  // a 10 MiB photo as base64
+inline constexpr auto kRequestHeadTimeout = 10s;                       // a slow sender holds a descriptor
+inline constexpr auto kRequestBodyTimeout = 30s;                       // 14 MiB at 4 Mbit/s
+inline constexpr auto kConnectionIdleTimeout = 75s;                    // between requests; above common proxies' 60 s
+inline constexpr auto kWriteStallTimeout = 10s;                        // a client that never reads
+inline constexpr std::size_t kQuestionCharsMax = 2'000;                // bytes of user_input: it is copied into two prompts
 inline constexpr std::size_t kUrlBytesMax = 2'048;
 inline constexpr std::size_t kJsonDepthMax = 32;
 
@@ -24,37 +25,37 @@ inline constexpr std::size_t kImageBytesMax = 10 * 1024 * 1024;
 inline constexpr int kImageSideMin = 32;
 inline constexpr int kImageSideMax = 12'000;
 inline constexpr long kImagePixelsMax = 40'000'000;
-inline constexpr int kImageSideTarget = 1'024;                          // what vision models see at high detail
-inline constexpr std::size_t kImageQueueMax = 256;                      // photos waiting for the photo pool
+inline constexpr int kImageSideTarget = 1'024;      // what vision models see at high detail
+inline constexpr std::size_t kImageQueueMax = 256;  // photos waiting for the photo pool
 inline constexpr std::size_t kImageThreads = 2;
 
 // upstream
 inline constexpr auto kUpstreamConnectTimeout = 5s;
 inline constexpr std::size_t kUpstreamHeadBytesMax = 32 * 1024;
 inline constexpr std::size_t kUpstreamBodyBytesMax = 8 * 1024 * 1024;
-inline constexpr std::size_t kUpstreamIdlePerOriginMax = 4'096;         // per I/O thread; beyond it connections are closed
-inline constexpr auto kUpstreamIdleTimeout = 30s;                       // below common servers' 60 s, so that they do not win the race
-inline constexpr std::size_t kUpstreamWaitingMax = 16'384;              // exchanges open per I/O thread
+inline constexpr std::size_t kUpstreamIdlePerOriginMax = 4'096;  // per I/O thread; beyond it connections are closed
+inline constexpr auto kUpstreamIdleTimeout = 30s;                // below common servers' 60 s, so that they do not win the race
+inline constexpr std::size_t kUpstreamWaitingMax = 16'384;       // exchanges open per I/O thread
 inline constexpr std::size_t kSseLineBytesMax = 1024 * 1024;
-inline constexpr std::size_t kProviderTextBytesMax = 256 * 1024;        // a stage's answer
+inline constexpr std::size_t kProviderTextBytesMax = 256 * 1024;  // a stage's answer
 
 // runs
-inline constexpr auto kRunDeadline = 120s;                              // the seed's stream limit
-inline constexpr std::size_t kRunsMax = 20'000;                         // per host; descriptors end at 9,500 live runs
-inline constexpr auto kKeepAliveInterval = 1s;                          // the seed's contract on classify/completion
-inline constexpr auto kDrainTimeout = 130s;                             // a run's deadline and its last frame
+inline constexpr auto kRunDeadline = 120s;       // the seed's stream limit
+inline constexpr std::size_t kRunsMax = 20'000;  // per host; descriptors end at 9,500 live runs
+inline constexpr auto kKeepAliveInterval = 1s;   // the seed's contract on classify/completion
+inline constexpr auto kDrainTimeout = 130s;      // a run's deadline and its last frame
 
 // plugins
 inline constexpr std::size_t kBlockingThreads = 4;
 inline constexpr std::size_t kBlockingQueueMax = 10'000;
 inline constexpr auto kCancelGrace = 1s;
-inline constexpr auto kPluginCallMax = 10ms;                            // longer on an I/O thread is logged and counted
+inline constexpr auto kPluginCallMax = 10ms;  // longer on an I/O thread is logged and counted
 inline constexpr std::size_t kMetricLabelSetsMax = 64;
 
 // grants
-inline constexpr auto kGrantCommitWindow = 5ms;                         // one commit costs 0.4 ms of CPU, however many rows
+inline constexpr auto kGrantCommitWindow = 5ms;  // one commit costs 0.4 ms of CPU, however many rows
 inline constexpr std::size_t kGrantBatchMax = 256;
 inline constexpr std::size_t kGrantQueueMax = 10'000;
-inline constexpr std::size_t kKnownGrantsMax = 100'000;                 // remembered (user, character) pairs that need no write
+inline constexpr std::size_t kKnownGrantsMax = 100'000;  // remembered (user, character) pairs that need no write
 
 }  // namespace eco2::limits

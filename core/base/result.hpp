@@ -29,6 +29,8 @@ private:
 template <class T>
 using Result = boost::system::result<T, Error>;
 
-inline Error fail(Errc code, std::string detail = {}) { return Error{code, std::move(detail), -1}; }
+inline Error fail(Errc code, std::string detail = {}) {
+    return Error{code, std::move(detail), -1};
+}
 
 }  // namespace eco2

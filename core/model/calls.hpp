@@ -41,7 +41,7 @@ struct GenerateRequest {
     std::vector<Message> messages;
     SharedText schema_name;  // null: free text
     SharedText schema_json;
-    SharedText params_json;  // null: none
+    SharedText params_json;               // null: none
     std::int64_t max_output_tokens = -1;  // -1: the upstream's default
     double temperature = -1;              // negative: the upstream's default
     bool is_streamed = false;
@@ -82,7 +82,7 @@ struct CallMeta {
     std::string_view model;                // empty: not told
     std::string_view upstream_request_id;  // empty: not told
     int upstream_http_status = 0;
-    const RateLimits* limits = nullptr;    // null: not told
+    const RateLimits* limits = nullptr;  // null: not told
 };
 
 /// What a call tells, always on the I/O thread that started it, never from inside the start, never two at once.

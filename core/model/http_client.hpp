@@ -18,7 +18,7 @@ struct HttpHeader {
 
 struct HttpRequest {
     std::string method = "POST";
-    std::string url;  // absolute, http or https
+    std::string url;                                           // absolute, http or https
     std::vector<std::pair<std::string, std::string>> headers;  // without host, content-length, connection
     std::string body;
     Clock::Monotonic deadline = Clock::Monotonic::max();

@@ -18,12 +18,12 @@ using TextByLanguage = std::map<std::string, std::string, std::less<>>;
 
 /// Which classes a model may name. Values outside are repaired or refused, never passed on.
 struct TaxonomyDefinition {
-    std::string taxonomy_json;                // {major: {middle: [item]} | [item]}
-    std::string tags_json;                    // {group: [tag]}
-    std::vector<std::string> extra_majors;    // legal although not in the taxonomy
-    std::string unclassified;                 // the class for what cannot be repaired
-    std::string unclassified_tag;             // tag added where the class or middle class was not known
-    std::string no_minor_tag;                 // tag added where the minor class is null
+    std::string taxonomy_json;              // {major: {middle: [item]} | [item]}
+    std::string tags_json;                  // {group: [tag]}
+    std::vector<std::string> extra_majors;  // legal although not in the taxonomy
+    std::string unclassified;               // the class for what cannot be repaired
+    std::string unclassified_tag;           // tag added where the class or middle class was not known
+    std::string no_minor_tag;               // tag added where the minor class is null
 };
 
 struct StageDefinition {
@@ -39,15 +39,15 @@ struct StageDefinition {
     TextByLanguage otherwise;  // the output (JSON) when only_if does not hold
 
     // infer
-    std::string provider;      // plugin instance
-    std::string model;         // empty: the run's
-    TextByLanguage system;     // template: {{outline data.NAME}}, {{json data.NAME}}
-    TextByLanguage user;       // template over the run: {{text PATH}}, {{json PATH}}
+    std::string provider;   // plugin instance
+    std::string model;      // empty: the run's
+    TextByLanguage system;  // template: {{outline data.NAME}}, {{json data.NAME}}
+    TextByLanguage user;    // template over the run: {{text PATH}}, {{json PATH}}
     bool sends_image = false;
     ImageDetail detail = ImageDetail::automatic;
     std::string schema_name;
     std::string schema_json;
-    std::string params_json;   // further fields of the upstream request; empty: none
+    std::string params_json;  // further fields of the upstream request; empty: none
     std::int64_t max_output_tokens = -1;
     double temperature = -1;
     std::string stream_field;               // top-level string of the output whose text becomes <stage>.delta events
@@ -60,14 +60,14 @@ struct StageDefinition {
     std::string key;       // path
 
     // reward
-    std::string engine;    // plugin instance
+    std::string engine;                                      // plugin instance
     std::vector<std::pair<std::string, std::string>> input;  // name -> path, or "has PATH" for a boolean
 };
 
 struct PipelineDefinition {
     std::string name;
-    std::string file;  // for messages
-    std::vector<std::string> models;  // that a request may name; the first is the default
+    std::string file;                    // for messages
+    std::vector<std::string> models;     // that a request may name; the first is the default
     std::vector<std::string> languages;  // the first is the default
     TextByLanguage default_question;
     std::chrono::milliseconds deadline{120'000};
