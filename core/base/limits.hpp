@@ -58,4 +58,12 @@ inline constexpr std::size_t kGrantBatchMax = 256;
 inline constexpr std::size_t kGrantQueueMax = 10'000;
 inline constexpr std::size_t kKnownGrantsMax = 100'000;  // remembered (user, character) pairs that need no write
 
+// fake provider (tests, demos, load)
+inline constexpr std::size_t kFakeScriptMax = 10'000;                   // one entry a request of a long test
+inline constexpr std::size_t kFakeBodiesKept = 20;                      // last request bodies in /fake/stats
+inline constexpr std::size_t kFakeBodyKeptBytesMax = 64 * 1024;         // of each: a prompt fits, an inline photo is cut
+inline constexpr int kFakeDelayMsMax = 3'600'000;                       // also ends a reply that is to stay silent
+inline constexpr int kFakePiecesMax = 100'000;                          // chunks of one stream
+inline constexpr std::size_t kFakeHugeBodyBytesMax = 64 * 1024 * 1024;  // above every limit that it is there to test
+
 }  // namespace eco2::limits
