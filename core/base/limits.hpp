@@ -22,7 +22,7 @@ inline constexpr auto kLingerTimeout = 1s;                              // for t
 inline constexpr std::size_t kLingerBytesMax = 32 * 1024 * 1024;        // of a body nobody wants: two of the largest
 inline constexpr std::size_t kSocketReadBytes = 64 * 1024;              // one shared buffer per I/O thread, never one a connection
 inline constexpr auto kAcceptPause = 50ms;                              // after an accept that failed for want of descriptors
-inline constexpr std::size_t kQuestionCharsMax = 2'000;                // bytes of user_input: it is copied into two prompts
+inline constexpr std::size_t kQuestionBytesMax = 2'000;                // bytes of user_input: it is copied into two prompts
 inline constexpr std::size_t kUrlBytesMax = 2'048;
 inline constexpr std::size_t kJsonDepthMax = 32;
 

@@ -1,0 +1,213 @@
+#include "app/scan_frames.hpp"
+
+#include "base/text.hpp"
+
+#include <boost/json/parse.hpp>
+#include <boost/json/serialize.hpp>
+
+#include <algorithm>
+
+namespace eco2::app {
+namespace {
+
+namespace json = boost::json;
+
+void add_text(std::string& out, std::string_view name, std::string_view text) {
+    out += out.size() > 1 ? ",\"" : "\"";
+    out += name;
+    out += "\":\"";
+    append_json_escaped(out, text);
+    out += '"';
+}
+
+void add_raw(std::string& out, std::string_view name, std::string_view value) {
+    out += out.size() > 1 ? ",\"" : "\"";
+    out += name;
+    out += "\":";
+    out += value;
+}
+
+std::string stage_frame(const Run& run, const RunEvent& event, std::string_view status) {
+    std::string out = "{";
+    add_text(out, "step", run.pipeline().stages()[event.stage].definition.name);
+    add_text(out, "status", status);
+    add_raw(out, "progress", std::to_string(event.progress));
+    return out;
+}
+
+std::string pipeline_result(const Run& run) {
+    std::string out = "{";
+    for (const auto& [name, path] : run.pipeline().result()) {
+        add_raw(out, name, run.values().json(path));
+    }
+    return out + "}";
+}
+
+/// {"vision":"openai","answer":"openai"}: who answered each model stage.
+std::string providers(const Run& run) {
+    std::string out = "{";
+    for (std::size_t i = 0; i < run.reports().size(); ++i) {
+        if (run.reports()[i].is_asked) {
+            add_text(out, run.pipeline().stages()[i].definition.name, run.reports()[i].provider);
+        }
+    }
+    return out + "}";
+}
+
+std::string count(std::int64_t tokens) { return tokens < 0 ? "null" : std::to_string(tokens); }
+
+std::string usage(const Run& run) {
+    std::string out = "{";
+    for (std::size_t i = 0; i < run.reports().size(); ++i) {
+        const auto& report = run.reports()[i];
+        if (!report.is_asked) {
+            continue;
+        }
+        std::string stage = "{";
+        add_text(stage, "model", report.model);
+        add_raw(stage, "input_tokens", count(report.usage.input_tokens));
+        add_raw(stage, "output_tokens", count(report.usage.output_tokens));
+        add_raw(stage, "cached_input_tokens", count(report.usage.cached_input_tokens));
+        add_raw(out, run.pipeline().stages()[i].definition.name, stage + "}");
+    }
+    return out + "}";
+}
+
+struct Outcome {
+    std::string_view status = "completed";
+    std::string message = "classification completed";
+    std::string_view error;  // empty: null
+};
+
+Outcome outcome(const Run& run) {
+    const auto failure = std::find_if(run.log().begin(), run.log().end(), [](const RunEvent& event) {
+        return event.kind == RunEvent::Kind::stage_failed || event.kind == RunEvent::Kind::timed_out;
+    });
+    if (failure == run.log().end()) {
+        return {};
+    }
+    return {"failed", failure->error.detail.empty() ? std::string(info(failure->error.code).help) : failure->error.detail,
+            failure->error.name()};
+}
+
+}  // namespace
+
+std::string scan_result(const Run& run) {
+    const auto end = outcome(run);
+    const bool has_failed = !end.error.empty();
+    const auto* reward = run.reward();
+    const bool has_reward = !has_failed && reward != nullptr && reward->reason.empty();
+    std::string out = "{";
+    add_text(out, "task_id", run.id());
+    add_text(out, "status", end.status);
+    add_text(out, "message", end.message);
+    add_raw(out, "pipeline_result", has_failed ? "null" : pipeline_result(run));
+    add_raw(out, "reward", has_reward ? reward->reward_json : "null");
+    add_raw(out, "error", has_failed ? json_quote(end.error) : "null");
+    add_raw(out, "reward_reason", has_reward || reward == nullptr ? "null" : json_quote(reward->reason));
+    add_raw(out, "provider", providers(run));
+    add_raw(out, "usage", usage(run));
+    return out + "}";
+}
+
+std::string scan_frame(const Run& run, const RunEvent& event) {
+    switch (event.kind) {
+        case RunEvent::Kind::started: return R"({"status":"started","task_id":")" + run.id() + "\"}";
+        case RunEvent::Kind::stage_started: return stage_frame(run, event, "started") + "}";
+        case RunEvent::Kind::stage_completed: {
+            std::string out = stage_frame(run, event, "completed");
+            if (event.stage + 1 == run.pipeline().stages().size()) {
+                add_raw(out, "result", scan_result(run));
+            }
+            return out + "}";
+        }
+        case RunEvent::Kind::stage_failed: {
+            std::string out = stage_frame(run, event, "failed");
+            add_text(out, "error", event.error.name());
+            add_text(out, "message", outcome(run).message);
+            return out + "}";
+        }
+        case RunEvent::Kind::timed_out: return R"({"status":"timeout","task_id":")" + run.id() + "\"}";
+        case RunEvent::Kind::delta:
+        case RunEvent::Kind::done: break;
+    }
+    return {};
+}
+
+std::string scan_error_frame(const Error& error) {
+    std::string out = R"({"status":"error")";
+    add_text(out, "error", error.name());
+    return out + "}";
+}
+
+std::string scan_failure(std::string_view task_id, const Error& error) {
+    std::string out = "{";
+    add_text(out, "task_id", task_id);
+    add_text(out, "status", "failed");
+    add_text(out, "message", error.detail.empty() ? info(error.code).help : std::string_view(error.detail));
+    add_raw(out, "pipeline_result", "null");
+    add_raw(out, "reward", "null");
+    add_text(out, "error", error.name());
+    add_raw(out, "reward_reason", "null");
+    add_raw(out, "provider", "{}");
+    add_raw(out, "usage", "{}");
+    return out + "}";
+}
+
+std::string error_body(const Error& error) {
+    std::string out = "{";
+    add_text(out, "detail", error.detail.empty() ? info(error.code).help : std::string_view(error.detail));
+    add_text(out, "code", error.name());
+    return out + "}";
+}
+
+std::string unsupported_model_body(const PipelineDefinition& pipeline, std::string_view model) {
+    const Error error = fail(Errc::unsupported_model);
+    std::string models;
+    for (const auto& known : pipeline.models) {
+        models += (models.empty() ? "" : ",") + json_quote(known);
+    }
+    std::string detail = "{";
+    add_text(detail, "error", error.name());
+    add_text(detail, "message", "\"" + shorten(model, 80) + "\" is not a model of this pipeline");
+    add_raw(detail, "supported_models", "[" + models + "]");
+    std::string out = "{";
+    add_raw(out, "detail", detail + "}");
+    add_text(out, "code", error.name());
+    return out + "}";
+}
+
+Result<std::string> categories_body(std::string_view taxonomy_json) {
+    json::error_code ec;
+    const auto taxonomy = json::parse(taxonomy_json, ec);
+    if (ec || !taxonomy.is_object()) {
+        return fail(Errc::config_invalid, "the taxonomy is not a JSON object");
+    }
+    const auto line = [](const json::value& items) {
+        std::string out;
+        for (const auto& item : items.as_array()) {
+            out += (out.empty() ? "" : ", ") + std::string(item.as_string());
+        }
+        return out;
+    };
+    json::array categories;
+    for (const auto& [name, inner] : taxonomy.get_object()) {
+        json::array instructions;
+        if (const auto* middles = inner.if_object()) {
+            for (const auto& [middle, items] : *middles) {
+                instructions.emplace_back(std::string(middle) + ": " + line(items));
+            }
+        } else {
+            instructions.emplace_back(line(inner));
+        }
+        json::object category;
+        category["id"] = categories.size() + 1;
+        category["name"] = name;
+        category["display_name"] = name;
+        category["instructions"] = std::move(instructions);
+        categories.push_back(std::move(category));
+    }
+    return json::serialize(categories);
+}
+
+}  // namespace eco2::app

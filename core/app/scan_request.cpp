@@ -1,0 +1,89 @@
+#include "app/scan_request.hpp"
+
+#include "base/limits.hpp"
+#include "base/text.hpp"
+
+#include <boost/json/parse.hpp>
+
+#include <utility>
+
+namespace eco2::app {
+namespace {
+
+namespace json = boost::json;
+
+/// The field's text; empty where it is absent or null.
+Result<std::string_view> text_field(const json::object& body, std::string_view name) {
+    const auto* value = body.if_contains(name);
+    if (value == nullptr || value->is_null()) {
+        return std::string_view{};
+    }
+    if (!value->is_string()) {
+        return fail(Errc::invalid_field, std::string(name) + " must be a string or null");
+    }
+    return std::string_view(value->get_string());
+}
+
+Result<std::string> decode_data_url(std::string_view url) {
+    constexpr std::string_view kScheme = "data:";
+    constexpr std::string_view kBase64 = ";base64";
+    const auto comma = url.find(',');
+    if (!to_lower_ascii(url.substr(0, kScheme.size())).starts_with(kScheme) || comma == std::string_view::npos ||
+        !to_lower_ascii(url.substr(0, comma)).ends_with(kBase64)) {
+        return fail(Errc::invalid_field, "image must be a data URL: data:image/jpeg;base64,...");
+    }
+    auto bytes = base64_decode(url.substr(comma + 1));
+    if (!bytes) {
+        return fail(Errc::invalid_field, "image is not base64 (RFC 4648, with padding, without line breaks)");
+    }
+    return std::move(*bytes);
+}
+
+}  // namespace
+
+Result<ScanRequest> parse_scan_request(std::string_view body) {
+    json::error_code ec;
+    json::parse_options options;
+    options.max_depth = limits::kJsonDepthMax;
+    const auto value = json::parse(body, ec, {}, options);
+    if (ec) {
+        return fail(Errc::invalid_json, "the body is not JSON: " + ec.message());
+    }
+    const auto* object = value.if_object();
+    if (object == nullptr) {
+        return fail(Errc::invalid_json, "the body must be a JSON object");
+    }
+    ScanRequest request;
+    struct Field {
+        std::string_view name;
+        std::string_view text;
+    };
+    Field fields[] = {{"image_url", {}}, {"image", {}}, {"user_input", {}}, {"model", {}}};
+    for (auto& field : fields) {
+        auto text = text_field(*object, field.name);
+        if (!text) {
+            return text.error();
+        }
+        field.text = text.value();
+    }
+    const auto& [image_url, image, user_input, model] = fields;
+    if (!image.text.empty() && !image_url.text.empty()) {
+        return fail(Errc::invalid_field, "send image or image_url, not both");
+    }
+    if (user_input.text.size() > limits::kQuestionBytesMax) {
+        return fail(Errc::invalid_field, "user_input is longer than " + std::to_string(limits::kQuestionBytesMax) + " bytes");
+    }
+    request.image_url = trim(image_url.text);
+    request.question = trim(user_input.text);
+    request.model = model.text;
+    if (!image.text.empty()) {
+        auto bytes = decode_data_url(image.text);
+        if (!bytes) {
+            return bytes.error();
+        }
+        request.image = std::move(bytes.value());
+    }
+    return request;
+}
+
+}  // namespace eco2::app

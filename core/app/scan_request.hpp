@@ -1,0 +1,25 @@
+#pragma once
+
+#include "base/result.hpp"
+
+#include <optional>
+#include <string>
+#include <string_view>
+
+namespace eco2::app {
+
+/// The body of the scan endpoints, as far as its own shape goes.
+struct ScanRequest {
+    std::string image_url;             // empty: none
+    std::optional<std::string> image;  // bytes of the inline image
+    std::string question;              // empty: the pipeline's default
+    std::string model;                 // empty: the pipeline's default
+};
+
+/// Reads the JSON body. Unknown fields are ignored.
+///
+/// Errors: invalid_json; invalid_field (a wrong type, both images, not a base64 data URL, too long), with the field's name.
+/// Cost:   decodes the inline image; a large body belongs on the blocking pool.
+Result<ScanRequest> parse_scan_request(std::string_view body);
+
+}  // namespace eco2::app

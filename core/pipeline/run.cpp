@@ -1,0 +1,346 @@
+#include "pipeline/run.hpp"
+
+#include "protocol/string_field_tap.hpp"
+
+#include <algorithm>
+#include <optional>
+#include <utility>
+
+namespace eco2 {
+namespace {
+
+using Kind = StageDefinition::Kind;
+
+class LiveRun final : public Run, private CallObserver, public std::enable_shared_from_this<LiveRun> {
+public:
+    LiveRun(RunContext& context, std::string id, RunInput input, std::function<void()> on_event)
+        : context_(context),
+          id_(std::move(id)),
+          input_(std::move(input)),
+          on_event_(std::move(on_event)),
+          deadline_(context.clock.now() + context.pipeline->definition().deadline),
+          reports_(context.pipeline->stages().size()) {
+        values_.input = {{"question", input_.question}};
+        values_.outputs.resize(context.pipeline->stages().size());
+        log_.reserve(2 * context.pipeline->stages().size() + 2);
+    }
+
+    void begin() {
+        for (const auto& doors : context_.doors) {
+            // Pinned now: an import that lands while this run is under way does not change its rules.
+            if (doors.rules != nullptr) {
+                auto snapshot = doors.rules->acquire();
+                snapshots_.push_back(snapshot ? std::move(snapshot.value()) : nullptr);
+            } else {
+                snapshots_.push_back(nullptr);
+            }
+        }
+        log_.push_back({RunEvent::Kind::started, 0, 0, {}, {}});
+        context_.executor.post([weak = weak_from_this()](TaskFate fate) {
+            const auto self = weak.lock();
+            if (self != nullptr && fate == TaskFate::due) {
+                self->on_event_();
+                self->enter_stage(0);
+            }
+        });
+    }
+
+    /// The owner is gone: nothing may reach it any more.
+    void abandon() {
+        on_event_ = [] {};
+        call_.reset();
+        pass_.reset();
+        timer_.reset();
+        is_abandoned_ = true;
+    }
+
+    const std::string& id() const noexcept override { return id_; }
+    const RunLog& log() const noexcept override { return log_; }
+    const Pipeline& pipeline() const noexcept override { return *context_.pipeline; }
+    const RunValues& values() const noexcept override { return values_; }
+    const std::vector<StageReport>& reports() const noexcept override { return reports_; }
+    const RewardDecision* reward() const noexcept override { return reward_ ? &*reward_ : nullptr; }
+
+private:
+    const Stage& stage() const { return context_.pipeline->stages()[index_]; }
+    StageReport& report() { return reports_[index_]; }
+    int progress(std::size_t stages_done) const { return static_cast<int>(stages_done * 100 / reports_.size()); }
+
+    void append(RunEvent event) {
+        log_.push_back(std::move(event));
+        // The copy keeps the callable alive when the owner drops the run from inside it.
+        const auto notify = on_event_;
+        notify();
+    }
+
+    void enter_stage(std::size_t index) {
+        if (is_abandoned_) {
+            return;
+        }
+        index_ = index;
+        stage_started_ = context_.clock.now();
+        append({RunEvent::Kind::stage_started, index_, progress(index_), {}, {}});
+        if (is_abandoned_) {
+            return;
+        }
+        if (is_skipped(stage(), values_)) {
+            complete(otherwise(stage(), input_.language));
+            return;
+        }
+        arm_timer();
+        pass_ = context_.doors[index_].gate->enter([weak = weak_from_this()] {
+            if (const auto self = weak.lock(); self != nullptr && !self->is_abandoned_) {
+                self->start_effect();
+            }
+        });
+        if (pass_ == nullptr) {
+            fail_stage(fail(Errc::overloaded, "the queue of stage " + stage().definition.name + " is full"));
+        } else if (pass_->is_inside()) {
+            start_effect();
+        }
+    }
+
+    Clock::Monotonic stage_deadline() const { return std::min(deadline_, stage_started_ + stage().definition.timeout); }
+
+    /// One timer a run: it is set again only when a stage's deadline comes before it.
+    void arm_timer() {
+        if (timer_ != nullptr && timer_due_ <= stage_deadline()) {
+            return;
+        }
+        timer_due_ = stage_deadline();
+        timer_ = context_.executor.post_after(timer_due_ - context_.clock.now(), [weak = weak_from_this()](TaskFate fate) {
+            const auto self = weak.lock();
+            if (self != nullptr && fate == TaskFate::due && !self->is_abandoned_ && !self->is_over()) {
+                self->on_timer();
+            }
+        });
+    }
+
+    void on_timer() {
+        const auto now = context_.clock.now();
+        if (now < stage_deadline()) {
+            timer_.reset();
+            arm_timer();
+            return;
+        }
+        call_.reset();
+        if (now >= deadline_) {
+            finish_report(fail(Errc::deadline_exceeded));
+            end({RunEvent::Kind::timed_out, index_, 0, {}, fail(Errc::deadline_exceeded)});
+            return;
+        }
+        const auto timeout_ms = std::to_string(stage().definition.timeout.count());
+        const bool is_model = stage().definition.kind == Kind::infer;
+        fail_stage(fail(is_model ? Errc::provider_timeout : Errc::deadline_exceeded, "no result within " + timeout_ms + " ms"));
+    }
+
+    void start_effect() {
+        text_.clear();
+        result_.reset();
+        auto& doors = context_.doors[index_];
+        StartedCall started = fail(Errc::internal);
+        switch (stage().definition.kind) {
+            case Kind::infer: started = start_infer(*doors.provider); break;
+            case Kind::rules: started = start_rules(*doors.rules); break;
+            case Kind::reward: started = start_reward(*doors.reward); break;
+        }
+        if (!started) {
+            fail_stage(started.error());
+            return;
+        }
+        call_ = std::move(started.value());
+    }
+
+    StartedCall start_infer(ProviderDoor& provider) {
+        auto request = prepare_infer(stage(), input_, values_);
+        request->request_id = id_;
+        request->deadline = stage_deadline();
+        report().provider = provider.name();
+        report().model = request->model;
+        report().is_asked = true;
+        if (request->is_streamed) {
+            tap_.emplace(stage().definition.stream_field);
+        } else {
+            tap_.reset();
+        }
+        return provider.generate(std::move(request), *this);
+    }
+
+    StartedCall start_rules(RuleStoreDoor& store) {
+        if (snapshots_[index_] == nullptr) {
+            return fail(Errc::rule_store_failed, "the rule store gave no snapshot");
+        }
+        auto query = prepare_rules(stage(), values_);
+        query.request_id = id_;
+        query.deadline = stage_deadline();
+        return store.lookup(snapshots_[index_], std::move(query), *this);
+    }
+
+    StartedCall start_reward(RewardDoor& engine) {
+        return engine.decide({id_, input_.user_id, prepare_reward(stage(), values_), stage_deadline()}, *this);
+    }
+
+    // CallObserver
+    Flow on_text(std::string_view text) override {
+        const auto self = shared_from_this();
+        text_ += text;
+        if (tap_) {
+            std::string words;
+            tap_->feed(text, words);
+            if (!words.empty()) {
+                append({RunEvent::Kind::delta, index_, 0, std::move(words), {}});
+            }
+        }
+        return Flow::go_on;
+    }
+    void on_usage(const Usage& usage) override { report().usage = usage; }
+    void on_meta(const CallMeta& meta) override {
+        if (!meta.model.empty()) {
+            report().model = meta.model;
+        }
+    }
+    void on_result(std::string_view json, std::string_view) override { result_ = std::string(json); }
+    void on_done(FinishReason finish, const CallError* error) override {
+        const auto self = shared_from_this();  // an event may make the owner drop the run
+        call_.reset();
+        if (error != nullptr) {
+            fail_stage(error->error);
+            return;
+        }
+        switch (stage().definition.kind) {
+            case Kind::infer: settle_model(finish); break;
+            case Kind::rules: complete(result_ ? StageOutput(std::move(*result_)) : StageOutput()); break;
+            case Kind::reward: settle_decision(); break;
+        }
+    }
+
+    void settle_model(FinishReason finish) {
+        auto settled = settle_infer(stage(), input_, std::exchange(text_, {}), finish);
+        if (!settled) {
+            fail_stage(settled.error());
+            return;
+        }
+        if (!settled.value().repairs.empty()) {
+            context_.watcher.on_repairs(id_, stage(), settled.value().repairs);
+        }
+        complete(std::move(settled.value().output));
+    }
+
+    void settle_decision() {
+        auto decision = settle_reward(result_ ? std::string_view(*result_) : std::string_view());
+        if (!decision) {
+            fail_stage(decision.error());
+            return;
+        }
+        reward_ = std::move(decision.value());
+        if (!reward_->grant) {
+            complete_reward();
+            return;
+        }
+        Grant grant = *reward_->grant;
+        grant.user_id = input_.user_id;
+        grant.run_id = id_;
+        context_.grants.write(std::move(grant), [weak = weak_from_this()](Result<void> written) {
+            const auto self = weak.lock();
+            if (self != nullptr && !self->is_abandoned_ && !self->is_over()) {
+                self->on_granted(written);
+            }
+        });
+    }
+
+    void on_granted(const Result<void>& written) {
+        if (!written) {
+            // A reward that is not on disk is not shown; the answer that was paid for is.
+            *reward_ = RewardDecision{"null", "grant_not_stored", {}, {}, {}};
+        }
+        complete_reward();
+    }
+
+    void complete_reward() {
+        context_.watcher.on_reward(*reward_, context_.clock.now() - stage_started_);
+        complete(reward_->reward_json == "null" ? StageOutput() : StageOutput(reward_->reward_json));
+    }
+
+    void finish_report(const std::optional<Error>& error) {
+        pass_.reset();
+        report().duration = context_.clock.now() - stage_started_;
+        context_.watcher.on_stage_end(id_, stage(), report(), error ? &*error : nullptr);
+    }
+
+    void complete(StageOutput output) {
+        values_.outputs[index_] = std::move(output);
+        finish_report(std::nullopt);
+        const std::size_t done = index_ + 1;
+        const bool is_last = done == reports_.size();
+        append({RunEvent::Kind::stage_completed, index_, progress(done), {}, {}});
+        if (is_abandoned_) {
+            return;
+        }
+        if (is_last) {
+            end({RunEvent::Kind::done, index_, 100, {}, {}});
+        } else {
+            enter_stage(done);
+        }
+    }
+
+    void fail_stage(Error error) {
+        finish_report(error);
+        end({RunEvent::Kind::stage_failed, index_, progress(index_), {}, std::move(error)});
+    }
+
+    void end(RunEvent event) {
+        call_.reset();
+        timer_.reset();
+        append(std::move(event));
+    }
+
+    RunContext& context_;
+    const std::string id_;
+    const RunInput input_;
+    std::function<void()> on_event_;
+    const Clock::Monotonic deadline_;
+    RunLog log_;
+    RunValues values_;
+    std::vector<StageReport> reports_;
+    std::vector<std::shared_ptr<const RuleSnapshot>> snapshots_;
+    std::optional<RewardDecision> reward_;
+
+    std::size_t index_ = 0;
+    Clock::Monotonic stage_started_{};
+    std::unique_ptr<Timer> timer_;
+    Clock::Monotonic timer_due_{};
+    std::unique_ptr<StageGate::Pass> pass_;
+    std::unique_ptr<Call> call_;
+    std::string text_;
+    std::optional<std::string> result_;
+    std::optional<StringFieldTap> tap_;
+    bool is_abandoned_ = false;
+};
+
+/// What the owner holds. Callbacks may still be on the stack when it drops the run, so the run itself lives a moment longer.
+class Handle final : public Run {
+public:
+    explicit Handle(std::shared_ptr<LiveRun> run) : run_(std::move(run)) {}
+    ~Handle() override {
+        run_->abandon();
+    }
+    const std::string& id() const noexcept override { return run_->id(); }
+    const RunLog& log() const noexcept override { return run_->log(); }
+    const Pipeline& pipeline() const noexcept override { return run_->pipeline(); }
+    const RunValues& values() const noexcept override { return run_->values(); }
+    const std::vector<StageReport>& reports() const noexcept override { return run_->reports(); }
+    const RewardDecision* reward() const noexcept override { return run_->reward(); }
+
+private:
+    std::shared_ptr<LiveRun> run_;
+};
+
+}  // namespace
+
+std::unique_ptr<Run> Run::start(RunContext& context, std::string id, RunInput input, std::function<void()> on_event) {
+    auto run = std::make_shared<LiveRun>(context, std::move(id), std::move(input), std::move(on_event));
+    run->begin();
+    return std::make_unique<Handle>(std::move(run));
+}
+
+}  // namespace eco2
