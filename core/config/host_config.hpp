@@ -1,0 +1,117 @@
+#pragma once
+
+#include "base/limits.hpp"
+#include "base/log.hpp"
+#include "base/result.hpp"
+#include "config/address.hpp"
+#include "config/environment.hpp"
+
+#include <chrono>
+#include <cstddef>
+#include <filesystem>
+#include <optional>
+#include <string>
+#include <utility>
+#include <vector>
+
+/// `eco2.toml` as plain structs. Every key is documented in config/eco2.toml; paths here are absolute.
+namespace eco2::config {
+
+struct TlsFiles {
+    std::filesystem::path certificate;  // PEM chain
+    std::filesystem::path key;          // PEM
+};
+
+struct ServerConfig {
+    HostPort listen{"127.0.0.1", 8080};
+    std::size_t io_threads = 0;  // 0: one per core
+    std::size_t connections_max = limits::kConnectionsMax;
+    std::size_t runs_max = limits::kRunsMax;
+    std::size_t request_body_bytes_max = limits::kRequestBodyBytesMax;
+    std::chrono::milliseconds drain_timeout = limits::kDrainTimeout;
+    std::optional<TlsFiles> tls;
+};
+
+enum class AuthMode { none, header };
+
+struct AuthConfig {
+    AuthMode mode = AuthMode::none;
+    std::vector<AddressRange> trusted_peers;  // who may say who the user is
+};
+
+enum class LogFormat { json, text };
+
+struct LogConfig {
+    LogLevel level = LogLevel::info;
+    LogFormat format = LogFormat::json;
+};
+
+struct ImageConfig {
+    std::vector<std::string> hosts;  // lower case; empty: any in development, none in production
+    bool allow_private = false;
+    std::size_t bytes_max = limits::kImageBytesMax;
+    std::size_t pixels_max = static_cast<std::size_t>(limits::kImagePixelsMax);
+    std::size_t side_max = static_cast<std::size_t>(limits::kImageSideMax);
+    std::size_t side_target = static_cast<std::size_t>(limits::kImageSideTarget);
+};
+
+struct HttpConfig {
+    std::filesystem::path ca_file;  // empty: the system's
+    std::string proxy;              // may hold a password: not to be logged; empty: none
+    std::string no_proxy;
+    std::chrono::milliseconds connect_timeout = limits::kUpstreamConnectTimeout;
+    std::chrono::milliseconds idle_timeout = limits::kUpstreamIdleTimeout;
+};
+
+/// A secret by reference. `value` is empty where the environment variable is not set or empty; the caller decides.
+struct Secret {
+    std::string id;      // of a key, or the name of a secret
+    std::string source;  // "environment variable NAME" or "file PATH", for messages
+    std::optional<std::string> value;
+};
+
+struct PluginConfig {
+    std::string id;
+    std::string plugin;
+    bool is_required = true;
+    std::string sha256;
+    std::vector<Secret> keys;  // in order of preference
+    std::vector<std::string> key_origins;
+    std::vector<Secret> secrets;
+    std::string config_json = "{}";
+};
+
+struct HostConfig {
+    std::filesystem::path file;
+    ServerConfig server;
+    AuthConfig auth;
+    LogConfig log;
+    std::filesystem::path data_dir;
+    ImageConfig image;
+    HttpConfig http;
+    std::vector<std::filesystem::path> plugin_dirs;  // empty: the usual places beside the program
+    bool is_production = false;
+    std::vector<PluginConfig> plugins;  // the enabled ones, in the file's order
+    std::vector<std::filesystem::path> pipelines;
+};
+
+/// From the command line; stronger than the environment, which is stronger than the file.
+struct Overrides {
+    std::optional<std::string> listen;
+    std::optional<std::string> data_dir;
+    std::optional<std::string> log_level;
+};
+
+/// Reads and checks the whole file; environment: ECO2_LISTEN, ECO2_DATA, ECO2_LOG_LEVEL, ECO2_IMAGE_HOSTS, HTTPS_PROXY,
+/// NO_PROXY and what the file refers to.
+///
+/// Errors: config_invalid with one line per fault, `file:line:column: key.path: what is wrong; what is allowed`, secrets never
+/// among them. Blocks: reads the file and the secrets' files.
+Result<HostConfig> load_host_config(const std::filesystem::path& file,
+                                    const Environment& environment,
+                                    const Overrides& overrides = {});
+
+/// Every key that the file may hold, as "server.tls.key"; lists without their index. For the documentation's test.
+std::vector<std::string> known_host_keys();
+
+}  // namespace eco2::config
