@@ -3,6 +3,7 @@
 #include "eco2/abi/base.h"
 #include "eco2/plugin/detail/boundary.hpp"
 #include "eco2/plugin/result.hpp"
+#include "eco2/wire/rate_limits.hpp"
 
 #include <cstdint>
 #include <string_view>
@@ -19,17 +20,7 @@ struct Usage {
     bool is_estimated = false;
 };
 
-/// What the upstream says of its limits; -1: not known.
-struct RateLimits {
-    std::int64_t requests_limit = -1;
-    std::int64_t requests_remaining = -1;
-    std::int64_t requests_reset_ms = -1;
-    std::int64_t tokens_limit = -1;
-    std::int64_t tokens_remaining = -1;
-    std::int64_t tokens_reset_ms = -1;
-
-    bool operator==(const RateLimits&) const = default;
-};
+using RateLimits = wire::RateLimits;
 
 /// What is known about a call besides its text. Empty, 0 and null: not told.
 struct Meta {
