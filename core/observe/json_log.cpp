@@ -1,0 +1,139 @@
+#include "observe/json_log.hpp"
+
+#include "base/limits.hpp"
+#include "base/text.hpp"
+#include "observe/utf8.hpp"
+
+#include <spdlog/logger.h>
+#include <spdlog/sinks/base_sink.h>
+#include <spdlog/sinks/stdout_sinks.h>
+
+#include <array>
+#include <cstdio>
+#include <ctime>
+#include <mutex>
+#include <string>
+
+namespace eco2::observe {
+namespace {
+
+// Looked at for secrets before it is cut to what is shown, so that no half of a secret is left at the cut.
+constexpr std::size_t kLookedAt = 4 * limits::kLogValueBytesMax;
+
+std::string_view level_name(LogLevel level) noexcept {
+    switch (level) {
+        case LogLevel::debug: return "debug";
+        case LogLevel::info: return "info";
+        case LogLevel::warn: return "warn";
+        case LogLevel::error: return "error";
+    }
+    return "info";
+}
+
+std::string timestamp(std::int64_t wall_ns) {
+    constexpr std::int64_t kNsPerSecond = 1'000'000'000;
+    const auto seconds = static_cast<std::time_t>(wall_ns / kNsPerSecond);
+    std::tm parts{};
+    gmtime_r(&seconds, &parts);
+    std::array<char, 32> date{};
+    const std::size_t length = std::strftime(date.data(), date.size(), "%Y-%m-%dT%H:%M:%S", &parts);
+    std::array<char, 8> fraction{};
+    std::snprintf(fraction.data(), fraction.size(), ".%03dZ", static_cast<int>(wall_ns % kNsPerSecond / 1'000'000));
+    return std::string(date.data(), length) + fraction.data();
+}
+
+/// Hands lines to a function; base_sink holds its lock meanwhile.
+class FunctionSink final : public spdlog::sinks::base_sink<std::mutex> {
+public:
+    explicit FunctionSink(std::function<void(std::string_view)> take) : take_(std::move(take)) {}
+
+private:
+    void sink_it_(const spdlog::details::log_msg& message) override {
+        take_(std::string_view(message.payload.data(), message.payload.size()));
+    }
+    void flush_() override {}
+
+    std::function<void(std::string_view)> take_;
+};
+
+spdlog::sink_ptr make_sink(std::function<void(std::string_view)> take) {
+    if (take) {
+        return std::make_shared<FunctionSink>(std::move(take));
+    }
+    return std::make_shared<spdlog::sinks::stderr_sink_mt>();
+}
+
+bool is_reserved(std::string_view name) noexcept {
+    return name == "ts" || name == "level" || name == "msg";
+}
+
+}  // namespace
+
+class JsonLog::Impl {
+public:
+    // The logger is not registered with spdlog: a plugin that links the same shared spdlog can change what is.
+    explicit Impl(Options options) : options_(std::move(options)), logger_("eco2", make_sink(std::move(options_.sink))) {
+        logger_.set_pattern("%v");
+        logger_.set_level(spdlog::level::trace);
+        logger_.set_error_handler([](const std::string&) {});
+    }
+
+    bool enabled(LogLevel level) const noexcept { return level >= options_.level; }
+
+    void write(LogLevel level, std::string_view message, std::span<const LogField> fields) {
+        const std::string line = options_.is_text ? text_line(level, message, fields) : json_line(level, message, fields);
+        logger_.log(spdlog::level::info, spdlog::string_view_t(line.data(), line.size()));
+    }
+
+private:
+    std::string shown(std::string_view text) const {
+        const std::string safe = valid_utf8(options_.redactor.redact(text.substr(0, kLookedAt)));
+        return shorten(safe, limits::kLogValueBytesMax);
+    }
+
+    std::string json_line(LogLevel level, std::string_view message, std::span<const LogField> fields) const {
+        std::string line = R"({"ts":")" + timestamp(options_.clock->wall_ns()) + R"(","level":")";
+        line += level_name(level);
+        line += R"(","msg":)" + json_quote(shown(message));
+        for (const LogField& field : fields) {
+            const std::string name = (is_reserved(field.name) ? "field_" : "") + valid_utf8(field.name);
+            line += "," + json_quote(name) + ":" + json_quote(shown(field.value));
+        }
+        return line + "}";
+    }
+
+    std::string text_line(LogLevel level, std::string_view message, std::span<const LogField> fields) const {
+        std::string line = timestamp(options_.clock->wall_ns()) + " ";
+        line += level_name(level);
+        line.append(level_name(level).size() < 5 ? "  " : " ");
+        append_json_escaped(line, shown(message));
+        for (const LogField& field : fields) {
+            const std::string value = shown(field.value);
+            const bool is_plain = !value.empty() && value.find_first_of(" =\"\\") == std::string::npos;
+            line += " " + valid_utf8(field.name) + "=";
+            const std::string quoted = json_quote(value);
+            line += is_plain && quoted.size() == value.size() + 2 ? value : quoted;
+        }
+        return line;
+    }
+
+    Options options_;
+    spdlog::logger logger_;
+};
+
+JsonLog::JsonLog(Options options) : impl_(std::make_unique<Impl>(std::move(options))) {}
+JsonLog::~JsonLog() = default;
+
+bool JsonLog::enabled(LogLevel level) const noexcept {
+    return impl_->enabled(level);
+}
+
+void JsonLog::write(LogLevel level, std::string_view message, std::span<const LogField> fields) noexcept {
+    try {
+        impl_->write(level, message, fields);
+    } catch (...) {
+        // Out of memory, or a sink that fails: the line is lost, the caller goes on.
+    }
+}
+
+}  // namespace eco2::observe
