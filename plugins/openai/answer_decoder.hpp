@@ -1,0 +1,51 @@
+#pragma once
+
+#include "openai/chunk_shortcut.hpp"
+
+#include "eco2/plugin/http_dialect.hpp"
+#include "eco2/wire/sse_reader.hpp"
+
+#include <boost/json/value.hpp>
+
+#include <optional>
+#include <string>
+#include <string_view>
+
+namespace eco2::openai {
+
+/// Reads a chat completion, streamed or whole, as the response's content type says.
+///
+/// A stream is whole when a finish reason has come and either `[DONE]` or a clean end of the response; a `[DONE]` without a
+/// finish reason is a cut that somebody on the way has papered over.
+///
+/// Limits: an event of 1 MiB.
+class AnswerDecoder final : public plugin::Decoder {
+public:
+    explicit AnswerDecoder(bool is_streamed);
+
+    void on_head(int status, const plugin::Headers& headers) override;
+    plugin::Result<void> feed(std::string_view bytes, plugin::DeltaWriter& out) override;
+    plugin::Result<plugin::FinishReason> finish(plugin::DeltaWriter& out) override;
+    bool has_ended() const noexcept override { return has_done_mark_ && finish_reason_.has_value(); }
+
+private:
+    plugin::Result<void> take_event(std::string_view data, plugin::DeltaWriter& out);
+    plugin::Result<void> take_chunk(const boost::json::value& chunk, std::string_view text, plugin::DeltaWriter& out);
+    plugin::Result<void> take_whole(plugin::DeltaWriter& out);
+    /// `content` is "delta" in a stream, "message" in a whole answer. Returns true when there was nothing but text.
+    bool take_choice(const boost::json::value& choice, std::string_view content, plugin::DeltaWriter& out);
+    void take_model(const boost::json::value& answer, plugin::DeltaWriter& out);
+    static bool take_usage(const boost::json::value& answer, plugin::DeltaWriter& out);
+    plugin::FinishReason reason() const;
+
+    bool is_streamed_;
+    bool has_done_mark_ = false;
+    bool has_model_ = false;
+    bool has_refused_ = false;
+    std::optional<plugin::FinishReason> finish_reason_;
+    wire::SseReader events_;
+    ChunkShortcut shortcut_;
+    std::string body_;
+};
+
+}  // namespace eco2::openai

@@ -1,0 +1,89 @@
+#include "openai/chunk_shortcut.hpp"
+
+#include "eco2/plugin/json_text.hpp"
+#include "eco2/wire/utf8.hpp"
+
+#include <cstddef>
+
+namespace eco2::openai {
+namespace {
+
+// Cannot occur inside a JSON string: its quotes would be escaped there.
+constexpr std::string_view kOpening = R"("delta":{"content":")";
+
+/// Index of the quote that ends the string which `text` begins inside of; npos: none, or a control character before it.
+std::size_t string_end(std::string_view text) {
+    std::size_t at = 0;
+    for (;;) {
+        at = plugin::detail::find_json_escape(text, at);
+        if (at == text.size() || static_cast<unsigned char>(text[at]) < 0x20) {
+            return std::string_view::npos;
+        }
+        if (text[at] == '"') {
+            return at;
+        }
+        at += 2;  // a backslash and what it escapes
+        if (at >= text.size()) {
+            return std::string_view::npos;
+        }
+    }
+}
+
+}  // namespace
+
+void ChunkShortcut::learn(std::string_view chunk) {
+    before_.clear();
+    const std::size_t opening = chunk.find(kOpening);
+    if (opening == std::string_view::npos) {
+        return;
+    }
+    const std::size_t start = opening + kOpening.size();
+    const std::size_t size = string_end(chunk.substr(start));
+    if (size == std::string_view::npos) {
+        return;
+    }
+    before_ = chunk.substr(0, start);
+    after_ = chunk.substr(start + size);
+}
+
+std::optional<std::string_view> ChunkShortcut::read(std::string_view chunk) {
+    if (before_.empty() || chunk.size() < before_.size() + after_.size() || !chunk.starts_with(before_) ||
+        !chunk.ends_with(after_)) {
+        return std::nullopt;
+    }
+    const std::string_view raw = chunk.substr(before_.size(), chunk.size() - before_.size() - after_.size());
+    if (!wire::is_utf8(raw)) {
+        return std::nullopt;
+    }
+    return plugin::detail::find_json_escape(raw, 0) == raw.size() ? std::optional(raw) : unescape(raw);
+}
+
+std::optional<std::string_view> ChunkShortcut::unescape(std::string_view raw) {
+    unescaped_.clear();
+    std::size_t at = 0;
+    while (at < raw.size()) {
+        const std::size_t stop = plugin::detail::find_json_escape(raw, at);
+        unescaped_.append(raw.substr(at, stop - at));
+        if (stop == raw.size()) {
+            break;
+        }
+        if (raw[stop] != '\\' || stop + 1 == raw.size()) {
+            return std::nullopt;  // a bare quote: the text ends earlier than it seems
+        }
+        switch (raw[stop + 1]) {
+            case '"': unescaped_ += '"'; break;
+            case '\\': unescaped_ += '\\'; break;
+            case '/': unescaped_ += '/'; break;
+            case 'n': unescaped_ += '\n'; break;
+            case 't': unescaped_ += '\t'; break;
+            case 'r': unescaped_ += '\r'; break;
+            case 'b': unescaped_ += '\b'; break;
+            case 'f': unescaped_ += '\f'; break;
+            default: return std::nullopt;  // \u is the parser's work
+        }
+        at = stop + 2;
+    }
+    return unescaped_;
+}
+
+}  // namespace eco2::openai

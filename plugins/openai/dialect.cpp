@@ -1,0 +1,68 @@
+#include "openai/dialect.hpp"
+
+#include "openai/answer_decoder.hpp"
+#include "openai/errors.hpp"
+#include "openai/request_body.hpp"
+
+#include <utility>
+
+namespace eco2::openai {
+
+using plugin::GenerateRequest;
+using plugin::HttpRequest;
+using plugin::Result;
+
+Result<std::unique_ptr<Dialect>> Dialect::create(const plugin::Host& host, std::string_view config_json) {
+    Result<Options> options = read_options(config_json);
+    if (!options) {
+        return std::move(options).error();
+    }
+    return std::make_unique<Dialect>(host, *std::move(options));
+}
+
+Dialect::Dialect(const plugin::Host& host, Options options)
+    : Plugin(host), options_(std::move(options)), sends_bearer_(!options_.has_own_authorization()) {}
+
+Result<HttpRequest> Dialect::encode(const GenerateRequest& request) {
+    Result<std::string> body = write_body(request, options_);
+    if (!body) {
+        return std::move(body).error();
+    }
+    HttpRequest http;
+    http.url = options_.url;
+    http.body = *std::move(body);
+    http.headers.add("content-type", "application/json");
+    http.headers.add("accept", request.is_streamed() ? "text/event-stream" : "application/json");
+    if (request.has_key() && sends_bearer_) {
+        http.headers.add("authorization", "Bearer " ECO2_KEY_PLACEHOLDER);
+    }
+    const auto add_if = [&](std::string_view name, std::string_view value) {
+        if (!value.empty()) {
+            http.headers.add(name, value);
+        }
+    };
+    add_if("openai-organization", options_.organization);
+    add_if("openai-project", options_.project);
+    add_if("x-request-id", request.request_id());
+    add_if("traceparent", request.traceparent());
+    for (const auto& [name, value] : options_.extra_headers) {
+        http.headers.add(name, value);
+    }
+    return http;
+}
+
+std::unique_ptr<plugin::Decoder> Dialect::decoder(const GenerateRequest& request) {
+    return std::make_unique<AnswerDecoder>(request.is_streamed());
+}
+
+plugin::Failure Dialect::classify_error(int status, const plugin::Headers& headers, std::string_view body) {
+    return classify_response(status, headers, body, host().clock().wall_ns());
+}
+
+std::string Dialect::describe() const {
+    const bool has_schema = options_.response_format == ResponseFormat::json_schema;
+    return std::string(R"({"name":"openai","capabilities":{"vision":true,"json_schema":)") + (has_schema ? "true" : "false") +
+           R"(,"streaming":true}})";
+}
+
+}  // namespace eco2::openai

@@ -1,0 +1,221 @@
+#include "openai/errors.hpp"
+
+#include "eco2/plugin/json.hpp"
+#include "eco2/wire/rate_limits.hpp"
+#include "eco2/wire/retry_hint.hpp"
+#include "eco2/wire/utf8.hpp"
+
+#include <algorithm>
+#include <array>
+#include <string>
+
+namespace eco2::openai {
+
+using plugin::ErrorClass;
+using plugin::Failure;
+using plugin::Headers;
+using plugin::json_integer;
+using plugin::json_member;
+using plugin::json_text;
+using plugin::Status;
+
+namespace {
+
+constexpr std::size_t kMessageBytesMax = 500;  // some upstreams quote the whole request
+
+struct Word {
+    std::string_view word;
+    ErrorClass error_class;
+};
+
+// Codes and types that say more than the HTTP status; they win over it.
+constexpr std::array kWords{
+    Word{"insufficient_quota", ErrorClass::key_fault},  // sent with 429, but waiting does not help
+    Word{"billing_hard_limit_reached", ErrorClass::key_fault},
+    Word{"billing_not_active", ErrorClass::key_fault},
+    Word{"account_deactivated", ErrorClass::key_fault},
+    Word{"access_terminated", ErrorClass::key_fault},
+    Word{"invalid_api_key", ErrorClass::key_fault},
+    Word{"invalid_organization", ErrorClass::key_fault},
+    Word{"authentication_error", ErrorClass::key_fault},
+    Word{"permission_error", ErrorClass::key_fault},
+    Word{"context_length_exceeded", ErrorClass::context_length},
+    Word{"content_filter", ErrorClass::content_policy},
+    Word{"content_policy_violation", ErrorClass::content_policy},
+    Word{"moderation_blocked", ErrorClass::content_policy},
+    Word{"rate_limit_exceeded", ErrorClass::limited},
+    Word{"rate_limit_error", ErrorClass::limited},
+    Word{"slow_down", ErrorClass::limited},
+    Word{"model_not_found", ErrorClass::caller_fault},
+    Word{"overloaded_error", ErrorClass::overloaded},
+    Word{"overloaded", ErrorClass::overloaded},
+    Word{"server_error", ErrorClass::provider_fault},
+    Word{"invalid_request_error", ErrorClass::caller_fault},
+};
+
+/// What an upstream says of an error, in whichever of the usual forms.
+struct Told {
+    std::string_view code;
+    std::string_view type;
+    std::string_view message;
+    int status = 0;  // a code that is a number
+};
+
+const Word* find_word(std::string_view text) {
+    const auto* const found = std::find_if(kWords.begin(), kWords.end(), [&](const Word& row) { return row.word == text; });
+    return found == kWords.end() ? nullptr : found;
+}
+
+ErrorClass class_of_status(int status) {
+    switch (status) {
+        case 401:
+        case 402:
+        case 403: return ErrorClass::key_fault;
+        case 408:
+        case 409: return ErrorClass::provider_fault;  // timed out or collided upstream: official clients repeat both
+        case 429: return ErrorClass::limited;
+        case 503:
+        case 529: return ErrorClass::overloaded;
+        default: return status >= 400 && status < 500 ? ErrorClass::caller_fault : ErrorClass::provider_fault;
+    }
+}
+
+/// `type` is a coarse word: it decides only where the status says nothing.
+ErrorClass classify(const Told& told, int status) {
+    if (const Word* const word = find_word(told.code)) {
+        return word->error_class;
+    }
+    const Word* const type = find_word(told.type);
+    if (type != nullptr && type->word == "insufficient_quota") {
+        return type->error_class;
+    }
+    if (told.message.find("maximum context length") != std::string_view::npos) {
+        return ErrorClass::context_length;  // compatible servers send no code for it
+    }
+    if (status != 0) {
+        return class_of_status(status);
+    }
+    return type != nullptr ? type->error_class : ErrorClass::provider_fault;
+}
+
+Status status_of(ErrorClass error_class) {
+    switch (error_class) {
+        case ErrorClass::key_fault: return Status::unauthenticated;
+        case ErrorClass::limited: return Status::resource_exhausted;
+        case ErrorClass::overloaded:
+        case ErrorClass::provider_fault: return Status::unavailable;
+        default: return Status::invalid_argument;
+    }
+}
+
+bool is_retryable(ErrorClass error_class) {
+    return error_class == ErrorClass::limited || error_class == ErrorClass::overloaded ||
+           error_class == ErrorClass::provider_fault;
+}
+
+Told read_error(const boost::json::value& error) {
+    Told told;
+    if (const auto text = json_text(&error)) {
+        told.message = *text;
+        return told;
+    }
+    const boost::json::value* const code = json_member(&error, "code");
+    told.code = json_text(code).value_or("");
+    told.type = json_text(json_member(&error, "type")).value_or("");
+    told.message = json_text(json_member(&error, "message")).value_or("");
+    if (const auto number = json_integer(code); number && *number >= 400 && *number < 600) {
+        told.status = static_cast<int>(*number);
+    }
+    return told;
+}
+
+/// {"error": ...} as OpenAI has it, or the error itself as the whole body, or {"detail": "..."}.
+Told read_body(const boost::json::value& body) {
+    if (const boost::json::value* const error = json_member(&body, "error")) {
+        return read_error(*error);
+    }
+    Told told = read_error(body);
+    if (told.message.empty()) {
+        told.message = json_text(json_member(&body, "detail")).value_or("");
+    }
+    return told;
+}
+
+std::string shown_code(const Told& told, int status) {
+    if (!told.code.empty()) {
+        return std::string(told.code);
+    }
+    if (!told.type.empty()) {
+        return std::string(told.type);
+    }
+    return status == 0 ? "upstream_error" : "http_" + std::to_string(status);
+}
+
+Failure build(const Told& told, int status) {
+    Failure failure;
+    failure.error_class = classify(told, status);
+    failure.status = status_of(failure.error_class);
+    failure.is_retryable = is_retryable(failure.error_class);
+    failure.code = shown_code(told, status);
+    if (failure.error_class == ErrorClass::key_fault && status == 401) {
+        failure.message = "the upstream did not accept the key";  // its own words quote a part of the key
+    } else {
+        failure.message = wire::utf8_prefix(told.message, kMessageBytesMax);
+    }
+    return failure;
+}
+
+std::int64_t reset_hint_ms(const Headers& headers) {
+    const wire::RateLimits limits = wire::read_rate_limits(headers);
+    std::int64_t hint = -1;
+    if (limits.requests_remaining == 0) {
+        hint = std::max(hint, limits.requests_reset_ms);
+    }
+    if (limits.tokens_remaining == 0) {
+        hint = std::max(hint, limits.tokens_reset_ms);
+    }
+    return hint;
+}
+
+}  // namespace
+
+Failure classify_response(int status, const Headers& headers, std::string_view body, std::int64_t wall_now_ns) {
+    plugin::JsonDocument<> document;
+    Failure failure;
+    if (document.parse(body)) {
+        failure = build(read_body(document.value()), status);
+    } else {
+        failure = build(Told{}, status);
+    }
+    if (failure.message.empty()) {
+        failure.message = "HTTP " + std::to_string(status) + " with a body that names no error (" +
+                          std::string(wire::utf8_prefix(headers.find("content-type"), 64)) + ", " +
+                          std::to_string(body.size()) + " bytes)";
+    }
+    if (status < 400) {
+        failure.is_retryable = false;
+        failure.message = "HTTP " + std::to_string(status) + " where an answer was due; check base_url";
+    }
+    const wire::RetryHint hint = wire::read_retry_hint(headers, wall_now_ns);
+    failure.retry_after_ms = hint.after_ms;
+    if (failure.retry_after_ms < 0 && failure.error_class == ErrorClass::limited) {
+        failure.retry_after_ms = reset_hint_ms(headers);
+    }
+    failure.is_retryable = hint.should_retry.value_or(failure.is_retryable);
+    return failure;
+}
+
+Failure classify_in_stream(const boost::json::value& error) {
+    const Told told = read_error(error);
+    Failure failure = build(told, told.status);
+    if (failure.message.empty()) {
+        failure.message = "the upstream broke its answer off";
+    }
+    return failure;
+}
+
+Failure malformed(std::string_view what) {
+    return plugin::provider_fault("malformed", std::string(what));
+}
+
+}  // namespace eco2::openai

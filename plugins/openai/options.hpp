@@ -1,0 +1,47 @@
+#pragma once
+
+#include "eco2/plugin/result.hpp"
+
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+namespace eco2::openai {
+
+/// How schemas are asked for; not every compatible upstream knows them all.
+enum class ResponseFormat { json_schema, json_object, none };
+
+struct Options {
+    std::string url;  // of the completions
+    std::string organization;
+    std::string project;
+    std::vector<std::pair<std::string, std::string>> extra_headers;  // names in lower case
+    std::string max_tokens_field = "max_completion_tokens";
+    ResponseFormat response_format = ResponseFormat::json_schema;
+    bool asks_for_usage = true;  // stream_options.include_usage
+
+    bool has_own_authorization() const noexcept;
+};
+
+/// JSON Schema (draft 4) of the configuration.
+inline constexpr std::string_view kConfigSchema = R"json({
+  "$schema": "http://json-schema.org/draft-04/schema#",
+  "type": "object",
+  "additionalProperties": false,
+  "required": ["base_url"],
+  "properties": {
+    "base_url": {"type": "string", "minLength": 1},
+    "organization": {"type": "string"},
+    "project": {"type": "string"},
+    "extra_headers": {"type": "object", "additionalProperties": {"type": "string"}},
+    "max_tokens_field": {"enum": ["max_completion_tokens", "max_tokens"]},
+    "response_format": {"enum": ["json_schema", "json_object", "none"]},
+    "stream_usage": {"type": "boolean"}
+  }
+})json";
+
+/// Reads what has passed the schema. Errors: invalid_argument (a base_url that is no http(s) URL).
+plugin::Result<Options> read_options(std::string_view config_json);
+
+}  // namespace eco2::openai

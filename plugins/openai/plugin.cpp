@@ -1,0 +1,4 @@
+#include "openai/dialect.hpp"
+
+using eco2::openai::Dialect;
+ECO2_PLUGIN(Dialect);
