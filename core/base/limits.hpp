@@ -36,6 +36,7 @@ inline constexpr std::size_t kImageQueueMax = 256;  // photos waiting for the ph
 inline constexpr std::size_t kImageThreads = 2;
 inline constexpr std::size_t kImageQueueBytesMax = 512 * 1024 * 1024;   // 256 photos of the largest size would be 2.5 GiB
 inline constexpr auto kImageDecodeTimeMax = 5s;                         // 40 MP take about 0.5 s; more is a hostile file
+inline constexpr std::size_t kImageSegmentsMax = 20'000;                // a 10 MB PNG with 8 KiB chunks has 1,300; read on an I/O thread
 inline constexpr int kImageJpegQuality = 82;                            // a photo of 1,024 px is then about 95 KB
 
 // upstream
@@ -71,6 +72,12 @@ inline constexpr std::size_t kBlockingQueueMax = 10'000;
 inline constexpr auto kCancelGrace = 1s;
 inline constexpr auto kPluginCallMax = 10ms;  // longer on an I/O thread is logged and counted
 inline constexpr std::size_t kMetricLabelSetsMax = 64;
+inline constexpr std::size_t kInstanceMetricsMax = 64;                  // per plugin instance
+inline constexpr std::size_t kPluginTimersMax = 65'536;                 // per instance: one for each open run, and room
+inline constexpr std::size_t kPluginHttpHeadersMax = 64;                // of one request of a plugin's
+inline constexpr std::size_t kCallQueueBytesMax = 64 * 1024;            // told by another thread and not yet fetched; then PAUSE
+inline constexpr std::size_t kRetiredCallsKept = 256;                   // ended calls kept to recognise callbacks that come too late
+inline constexpr auto kPluginHealthTimeout = 2s;                        // an instance's self-test at start-up
 
 // grants
 inline constexpr auto kGrantCommitWindow = 5ms;  // one commit costs 0.4 ms of CPU, however many rows

@@ -11,13 +11,13 @@
 namespace eco2::net {
 
 struct ClientOptions {
-    std::string ca_file;        // PEM bundle; empty: the system's
-    std::string https_proxy;    // http://[user:password@]host:port for https and http upstreams; empty: none
-    std::string no_proxy;       // comma list of hosts and .suffixes that are reached directly; loopback always is
-    std::chrono::milliseconds connect_timeout;   // name look-up, TCP and TLS together
-    std::chrono::milliseconds idle_timeout;      // a pooled connection unused for so long is closed
+    std::string ca_file;      // PEM bundle; empty: the system's
+    std::string https_proxy;  // http://[user:password@]host:port for https and http upstreams; empty: none
+    std::string no_proxy;     // comma list of hosts and .suffixes that are reached directly; loopback always is
+    std::chrono::milliseconds connect_timeout;  // name look-up, TCP and TLS together
+    std::chrono::milliseconds idle_timeout;     // a pooled connection unused for so long is closed
     std::size_t idle_per_origin_max;
-    std::size_t open_max;       // exchanges at the same time, per I/O thread
+    std::size_t open_max;  // exchanges at the same time, per I/O thread
 
     ClientOptions();  // defaults from base/limits.hpp
 };

@@ -34,6 +34,8 @@ public:
     /// Drops timers and queued blocking work (each task runs with `dropped`), then joins all threads.
     void stop();
 
+    /// False before start and after stop: what is posted then waits.
+    bool is_running() const noexcept;
     std::size_t size() const noexcept;
     boost::asio::io_context& context(std::size_t index) noexcept;
     std::size_t blocking_queue_depth() const noexcept;

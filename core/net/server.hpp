@@ -17,8 +17,8 @@ namespace eco2::net {
 /// A request as the handler sees it: read whole, within the limits.
 struct ServerRequest {
     std::string method;
-    std::string path;   // percent-encoding left as it came, without the query
-    std::string query;  // without '?'
+    std::string path;                                          // percent-encoding left as it came, without the query
+    std::string query;                                         // without '?'
     std::vector<std::pair<std::string, std::string>> headers;  // names in lower case, in the order they came
     std::string body;
     std::string peer;  // numeric address, no port
@@ -79,7 +79,7 @@ struct ServerTls {
 
 struct ServerOptions {
     std::string host = "127.0.0.1";
-    unsigned short port = 0;  // 0: the system picks; see Server::port
+    unsigned short port = 0;         // 0: the system picks; see Server::port
     std::unique_ptr<ServerTls> tls;  // null: plain HTTP
     std::size_t head_bytes_max;      // defaults from base/limits.hpp
     std::size_t body_bytes_max;
