@@ -67,7 +67,9 @@ void Section::wrong_kind(const Node& node, std::string_view path, std::string_vi
 }
 
 const Node* Section::raw(std::string_view key) {
-    asked_.emplace_back(key);
+    if (std::find(asked_.begin(), asked_.end(), key) == asked_.end()) {
+        asked_.emplace_back(key);
+    }
     if (reading_->known_keys != nullptr) {
         reading_->known_keys->insert(path_of(key));
     }
@@ -279,7 +281,8 @@ std::string nearest(std::string_view word, const std::vector<std::string>& candi
         return best;
     }
     for (const auto& candidate : candidates) {
-        const std::size_t d = distance(word, candidate);
+        const bool is_beginning = word.size() >= 3 && (candidate.starts_with(word) || word.starts_with(candidate));
+        const std::size_t d = is_beginning ? 1 : distance(word, candidate);
         if (d < best_distance) {
             best = candidate;
             best_distance = d;

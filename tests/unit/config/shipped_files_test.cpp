@@ -1,0 +1,114 @@
+#include "config/host_config.hpp"
+#include "config/pipeline_file.hpp"
+#include "config/section.hpp"
+#include "config/text_file.hpp"
+#include "config/toml_file.hpp"
+#include "unit/config/folder.hpp"
+
+#include <gtest/gtest.h>
+
+#include <filesystem>
+#include <sstream>
+#include <string>
+
+namespace eco2::config {
+namespace {
+
+const std::filesystem::path kShipped = ECO2_CONFIG_DIR;
+const Environment kNothing = [](std::string_view) { return std::nullopt; };
+
+/// eco2.toml with every commented-out setting switched on.
+std::string with_all_settings() {
+    std::istringstream lines(read_text_file(kShipped / "eco2.toml").value());
+    std::string out;
+    for (std::string line; std::getline(lines, line);) {
+        const bool is_setting = line.size() > 1 && line[0] == '#' && line[1] != ' ';
+        out += (is_setting ? line.substr(1) : line) + "\n";
+    }
+    return out;
+}
+
+const Node* find(const Node& root, const std::string& path) {
+    const Node* node = &root;
+    std::istringstream parts(path);
+    for (std::string part; node != nullptr && std::getline(parts, part, '.');) {
+        if (node->kind == Node::Kind::list) {
+            node = node->items.empty() ? nullptr : &node->items.front();
+        }
+        node = node != nullptr ? node->find(part) : nullptr;
+    }
+    return node;
+}
+
+TEST(ShippedFiles, eco2_toml_loads_with_an_empty_environment) {
+    const auto config = load_host_config(kShipped / "eco2.toml", kNothing, {{}, "/srv/data", {}});
+    ASSERT_TRUE(config) << config.error().detail;
+    ASSERT_EQ(config->plugins.size(), 3U);
+    EXPECT_EQ(config->plugins[0].id, "openai");
+    EXPECT_EQ(config->plugins[0].config_json, R"({"base_url":"https://api.openai.com/v1"})");
+    EXPECT_EQ(config->plugins[0].keys.at(0).value, std::nullopt);
+    EXPECT_EQ(config->plugins[1].config_json,
+              R"({"database":"/srv/data/rules.db","seed_directory":")" + (kShipped / "data/rules").string() + R"("})");
+}
+
+TEST(ShippedFiles, every_pipeline_that_eco2_toml_names_loads) {
+    const auto config = load_host_config(kShipped / "eco2.toml", kNothing);
+    ASSERT_TRUE(config) << config.error().detail;
+    for (const auto& file : config->pipelines) {
+        const auto pipeline = load_pipeline(file);
+        EXPECT_TRUE(pipeline) << pipeline.error().detail;
+    }
+}
+
+TEST(ShippedFiles, every_key_that_is_known_is_documented) {
+    const auto parsed = parse_toml(with_all_settings(), "eco2.toml");
+    ASSERT_TRUE(parsed) << parsed.error().detail;
+    const auto text = with_all_settings();
+    const auto keys = known_host_keys();
+    EXPECT_GT(keys.size(), 40U);
+    for (const auto& key : keys) {
+        if (key.starts_with("plugin.secrets.") || key == "plugin.keys.file") {
+            const auto last = key.substr(key.rfind('.') + 1);  // shown by an example in the comment
+            EXPECT_TRUE(last == "NAME" || text.find(last + " = \"") != std::string::npos) << key;
+        } else {
+            EXPECT_NE(find(*parsed, key), nullptr) << key << " is not in config/eco2.toml";
+        }
+    }
+}
+
+TEST(ShippedFiles, the_defaults_in_the_comments_are_the_defaults) {
+    Folder folder;
+    auto text = with_all_settings();
+    text.erase(text.find("[server.tls]"), text.find("[auth]") - text.find("[server.tls]"));
+    const auto written = load_host_config(folder.write("eco2.toml", text), kNothing);
+    ASSERT_TRUE(written) << written.error().detail;
+    const HostConfig defaults = load_host_config(folder.write("empty.toml", ""), kNothing).value();
+    EXPECT_EQ(written->server.listen.host, defaults.server.listen.host);
+    EXPECT_EQ(written->server.listen.port, defaults.server.listen.port);
+    EXPECT_EQ(written->server.io_threads, defaults.server.io_threads);
+    EXPECT_EQ(written->server.connections_max, defaults.server.connections_max);
+    EXPECT_EQ(written->server.runs_max, defaults.server.runs_max);
+    EXPECT_EQ(written->server.request_body_bytes_max, defaults.server.request_body_bytes_max);
+    EXPECT_EQ(written->server.drain_timeout, defaults.server.drain_timeout);
+    EXPECT_EQ(written->auth.mode, defaults.auth.mode);
+    EXPECT_EQ(written->auth.trusted_peers.size(), defaults.auth.trusted_peers.size());
+    EXPECT_EQ(written->log.level, defaults.log.level);
+    EXPECT_EQ(written->log.format, defaults.log.format);
+    EXPECT_EQ(written->data_dir, defaults.data_dir);
+    EXPECT_EQ(written->image.hosts, defaults.image.hosts);
+    EXPECT_EQ(written->image.allow_private, defaults.image.allow_private);
+    EXPECT_EQ(written->image.bytes_max, defaults.image.bytes_max);
+    EXPECT_EQ(written->image.pixels_max, defaults.image.pixels_max);
+    EXPECT_EQ(written->image.side_max, defaults.image.side_max);
+    EXPECT_EQ(written->image.side_target, defaults.image.side_target);
+    EXPECT_EQ(written->http.ca_file, defaults.http.ca_file);
+    EXPECT_EQ(written->http.connect_timeout, defaults.http.connect_timeout);
+    EXPECT_EQ(written->http.idle_timeout, defaults.http.idle_timeout);
+    EXPECT_EQ(written->is_production, defaults.is_production);
+    EXPECT_EQ(written->plugin_dirs, defaults.plugin_dirs);
+    EXPECT_EQ(written->pipelines, defaults.pipelines);
+    EXPECT_TRUE(written->plugins.at(0).is_required);
+}
+
+}  // namespace
+}  // namespace eco2::config
