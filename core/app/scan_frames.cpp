@@ -54,7 +54,9 @@ std::string providers(const Run& run) {
     return out + "}";
 }
 
-std::string count(std::int64_t tokens) { return tokens < 0 ? "null" : std::to_string(tokens); }
+std::string count(std::int64_t tokens) {
+    return tokens < 0 ? "null" : std::to_string(tokens);
+}
 
 std::string usage(const Run& run) {
     std::string out = "{";
@@ -86,7 +88,8 @@ Outcome outcome(const Run& run) {
     if (failure == run.log().end()) {
         return {};
     }
-    return {"failed", failure->error.detail.empty() ? std::string(info(failure->error.code).help) : failure->error.detail,
+    return {"failed",
+            failure->error.detail.empty() ? std::string(info(failure->error.code).help) : failure->error.detail,
             failure->error.name()};
 }
 
@@ -208,6 +211,12 @@ Result<std::string> categories_body(std::string_view taxonomy_json) {
         categories.push_back(std::move(category));
     }
     return json::serialize(categories);
+}
+
+std::size_t category_count(std::string_view taxonomy_json) {
+    json::error_code ec;
+    const auto taxonomy = json::parse(taxonomy_json, ec);
+    return ec || !taxonomy.is_object() ? 0 : taxonomy.get_object().size();
 }
 
 }  // namespace eco2::app

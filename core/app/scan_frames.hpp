@@ -4,6 +4,7 @@
 #include "model/pipeline_definition.hpp"
 #include "pipeline/run.hpp"
 
+#include <cstddef>
 #include <string>
 #include <string_view>
 
@@ -32,5 +33,7 @@ std::string unsupported_model_body(const PipelineDefinition& pipeline, std::stri
 
 /// [{"id","name","display_name","instructions"}] from the taxonomy's JSON. Errors: config_invalid.
 Result<std::string> categories_body(std::string_view taxonomy_json);
+/// How many of them there are; 0 where the text is not a JSON object.
+std::size_t category_count(std::string_view taxonomy_json);
 
 }  // namespace eco2::app

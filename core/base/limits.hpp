@@ -23,6 +23,7 @@ inline constexpr std::size_t kLingerBytesMax = 32 * 1024 * 1024;        // of a 
 inline constexpr std::size_t kSocketReadBytes = 64 * 1024;              // one shared buffer per I/O thread, never one a connection
 inline constexpr auto kAcceptPause = 50ms;                              // after an accept that failed for want of descriptors
 inline constexpr std::size_t kQuestionBytesMax = 2'000;                // bytes of user_input: it is copied into two prompts
+inline constexpr std::size_t kInlineParseBytesMax = 64 * 1024;          // larger bodies are parsed on the blocking pool
 inline constexpr std::size_t kUrlBytesMax = 2'048;
 inline constexpr std::size_t kJsonDepthMax = 32;
 
@@ -46,6 +47,10 @@ inline constexpr std::size_t kUpstreamBodyBytesMax = 8 * 1024 * 1024;
 inline constexpr std::size_t kUpstreamIdlePerOriginMax = 4'096;  // per I/O thread; beyond it connections are closed
 inline constexpr auto kUpstreamIdleTimeout = 30s;                // below common servers' 60 s, so that they do not win the race
 inline constexpr std::size_t kUpstreamWaitingMax = 16'384;       // exchanges open per I/O thread
+inline constexpr auto kNameLifetime = 30s;                              // a resolved name is asked again after it; providers move slowly
+inline constexpr std::size_t kNamesKeptMax = 1'024;                     // per I/O thread; plugins may ask for any host
+inline constexpr std::size_t kTlsSessionsKeptMax = 256;                 // per I/O thread, one an origin
+inline constexpr std::size_t kProxyHeadBytesMax = 8 * 1024;             // of a proxy's answer to CONNECT
 inline constexpr std::size_t kSseLineBytesMax = 1024 * 1024;
 inline constexpr std::size_t kProviderTextBytesMax = 256 * 1024;  // a stage's answer
 

@@ -1,0 +1,48 @@
+#pragma once
+
+#include "net/server.hpp"
+#include "runtime/host.hpp"
+
+#include <functional>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace eco2::app {
+
+using ExchangePtr = std::shared_ptr<net::ServerExchange>;
+
+/// The routes of a host, and what is the same for all of them: request ids, error shapes, counting.
+///
+/// Thread-safety: handle from any I/O thread.
+/// Lifetime:      the host outlives it.
+class Api {
+public:
+    explicit Api(runtime::Host& host);
+
+    void handle(const ExchangePtr& exchange);
+    /// For a request that net refuses before it is whole.
+    static net::ServerResponse refuse(const Error& error);
+
+private:
+    struct Route {
+        std::string_view method;
+        std::string_view path;
+        std::function<void(const ExchangePtr&)> handler;
+    };
+
+    void index(const ExchangePtr& exchange) const;
+    void health(const ExchangePtr& exchange) const;
+    void ready(const ExchangePtr& exchange) const;
+    void metrics(const ExchangePtr& exchange);
+
+    runtime::Host& host_;
+    std::vector<Route> routes_;
+};
+
+net::ServerResponse json_response(int status, std::string body);
+/// {"detail","code"} with the table's status, and Retry-After where coming back helps.
+net::ServerResponse error_response(const Error& error);
+
+}  // namespace eco2::app

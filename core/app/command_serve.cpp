@@ -1,0 +1,99 @@
+#include "app/api.hpp"
+#include "app/auth.hpp"
+#include "app/commands.hpp"
+#include "net/server.hpp"
+#include "runtime/version.hpp"
+
+#include <chrono>
+#include <cstdio>
+#include <thread>
+#include <utility>
+
+namespace eco2::app {
+namespace {
+
+net::ServerOptions server_options(const config::ServerConfig& config) {
+    net::ServerOptions options;
+    options.host = config.listen.host;
+    options.port = config.listen.port;
+    options.body_bytes_max = config.request_body_bytes_max;
+    options.connections_max = config.connections_max;
+    options.refuse = &Api::refuse;
+    if (config.tls) {
+        options.tls = std::make_unique<net::ServerTls>();
+        options.tls->certificate_file = config.tls->certificate;
+        options.tls->key_file = config.tls->key;
+    }
+    return options;
+}
+
+/// The last runs may finish; a second signal ends the wait.
+void drain(runtime::Host& host, net::Server& server) {
+    host.log().info("draining", {{"runs", std::to_string(host.runs_active())}});
+    host.drain();
+    server.drain();
+    std::atomic<bool> is_done = false;
+    // A thread of its own waits for the second signal, so that the wait below needs no clock of signals.
+    std::thread watcher([&] {
+        wait_for_stop_signal();
+        is_done = true;
+    });
+    const auto deadline = std::chrono::steady_clock::now() + host.config().server.drain_timeout;
+    while (!is_done && (host.runs_active() > 0 || server.connection_count() > 0) &&
+           std::chrono::steady_clock::now() < deadline) {
+        std::this_thread::sleep_for(std::chrono::milliseconds(20));
+    }
+    if (!is_done) {
+        pthread_kill(watcher.native_handle(), SIGTERM);
+    }
+    watcher.join();
+    if (host.runs_active() > 0) {
+        host.log().warn("runs cut off", {{"runs", std::to_string(host.runs_active())}});
+    }
+}
+
+}  // namespace
+
+int serve(const CommonOptions& common) {
+    block_stop_signals();
+    auto config = load_config(common);
+    if (!config) {
+        print_error(config.error());
+        return kConfig;
+    }
+    if (auto allowed = check_listener(config.value()); !allowed) {
+        print_error(allowed.error());
+        return kConfig;
+    }
+    auto log = runtime::log_options(config.value());
+    runtime::Host host(std::move(config.value()), layout(), std::move(log));
+    Api api(host);
+    net::Server server(host.threads(), server_options(host.config().server), [&](auto exchange) { api.handle(exchange); });
+    // Listening comes first: /health answers and /ready says what is missing while plugins load.
+    if (auto started = server.start(); !started) {
+        print_error(started.error());
+        return kConfig;
+    }
+    host.log().info(
+        "listening",
+        {{"address", host.config().server.listen.host + ":" + std::to_string(server.port())}, {"version", kVersion}});
+    if (auto loaded = host.load(); !loaded) {
+        host.log().error("cannot start", {{"error", loaded.error().name()}, {"detail", loaded.error().detail}});
+        print_error(loaded.error());
+        server.stop();
+        (void)host.stop();
+        return kConfig;
+    }
+    host.log().info("ready");
+    wait_for_stop_signal();
+    drain(host, server);
+    server.stop();
+    const auto stopped = host.stop();
+    if (!stopped) {
+        print_error(stopped.error());
+        return kFailed;
+    }
+    return kOk;
+}
+
+}  // namespace eco2::app

@@ -1,0 +1,61 @@
+#pragma once
+
+#include "base/result.hpp"
+#include "config/host_config.hpp"
+#include "fake_provider/fake_options.hpp"
+#include "runtime/host.hpp"
+
+#include <filesystem>
+#include <memory>
+#include <optional>
+#include <string>
+
+/// What `eco2 COMMAND` does, one function a command, each returning the exit code.
+namespace eco2::app {
+
+/// Exit codes, the same for all commands.
+enum ExitCode : int {
+    kOk = 0,
+    kFailed = 1,  // the work itself failed; the message says why
+    kUsage = 2,   // the command line is wrong
+    kConfig = 3,  // configuration, plugin or data directory is at fault; nothing was started
+};
+
+/// Options that most commands share.
+struct CommonOptions {
+    std::string config_file;  // empty: the one beside the program
+    config::Overrides overrides;
+    bool is_json = false;
+};
+
+struct ScanOptions {
+    std::string input;  // a file or an https URL
+    std::string question;
+    std::string language;
+    std::string model;
+};
+
+/// What the fake provider does wrong from its start.
+struct FaultOptions {
+    std::string name;  // empty: nothing
+    int status = 500;
+    double error_rate = 1;
+};
+
+int serve(const CommonOptions& common);
+int scan(const CommonOptions& common, const ScanOptions& options);
+int check_config(const CommonOptions& common);
+int import_rules(const CommonOptions& common, const std::string& directory, const std::string& instance);
+int list_plugins(const CommonOptions& common);
+int fake_provider(const std::string& listen, fake::FakeOptions options, const FaultOptions& fault);
+
+// shared by the commands
+Result<config::HostConfig> load_config(const CommonOptions& common);
+runtime::Layout layout();
+/// Prints "eco2: CODE: detail" to stderr, with the table's help on a second line.
+void print_error(const Error& error);
+/// Waits for SIGINT or SIGTERM; the signals must have been blocked before any thread started.
+void block_stop_signals();
+int wait_for_stop_signal();
+
+}  // namespace eco2::app

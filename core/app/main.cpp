@@ -1,0 +1,157 @@
+#include "app/commands.hpp"
+#include "runtime/version.hpp"
+
+#include <CLI/CLI.hpp>
+
+#include <cstdio>
+#include <exception>
+#include <memory>
+
+namespace {
+
+using eco2::app::CommonOptions;
+
+void add_common(CLI::App& command, CommonOptions& common) {
+    command.add_option("--config", common.config_file, "Configuration file (default: share/eco2/eco2.toml beside the program)");
+    command.add_option(
+        "--data", common.overrides.data_dir, "Directory for what must survive: rules, grants (default: ECO2_DATA or ./data)");
+    command.add_option("--log-level", common.overrides.log_level, "debug, info, warn or error");
+}
+
+void add_json(CLI::App& command, CommonOptions& common) {
+    command.add_flag("--json", common.is_json, "Output for scripts");
+}
+
+void add_serve(CLI::App& app, CommonOptions& common, int& exit_code) {
+    auto* command = app.add_subcommand("serve", "Serve pipelines over HTTP and SSE until SIGTERM, then drain");
+    add_common(*command, common);
+    command->add_option("--listen", common.overrides.listen, "HOST:PORT (default 127.0.0.1:8080; port 0: any free one)");
+    command->footer(
+        "Example:\n  OPENAI_API_KEY=... eco2 serve --listen 127.0.0.1:8080 --data ./data\n"
+        "  curl -N localhost:8080/api/v1/scan/classify/completion -d '{\"image_url\":\"https://...\"}'");
+    command->callback([&] { exit_code = eco2::app::serve(common); });
+}
+
+void add_scan(CLI::App& app, CommonOptions& common, int& exit_code) {
+    auto* command = app.add_subcommand("scan", "Send one photo through the scan pipeline and show every stage live");
+    auto options = std::make_shared<eco2::app::ScanOptions>();
+    add_common(*command, common);
+    add_json(*command, common);
+    command->add_option("photo", options->input, "JPEG, PNG or WebP file, or an https URL")->required();
+    command->add_option("--question", options->question, "What to ask about it");
+    command->add_option("--language", options->language, "ko or en");
+    command->add_option("--model", options->model, "One of the pipeline's models");
+    command->footer(
+        "With --json each event is one line; the last one holds the result.\n"
+        "Without a key: start `eco2 fake-provider` and set OPENAI_BASE_URL=http://127.0.0.1:4010/v1");
+    command->callback([&, options] { exit_code = eco2::app::scan(common, *options); });
+}
+
+void add_config(CLI::App& app, CommonOptions& common, int& exit_code) {
+    auto* command = app.add_subcommand("config", "Look at the configuration");
+    command->require_subcommand(1);
+    auto* check = command->add_subcommand("check", "Read the configuration and all pipelines, start nothing");
+    add_common(*check, common);
+    add_json(*check, common);
+    check->callback([&] { exit_code = eco2::app::check_config(common); });
+}
+
+void add_rules(CLI::App& app, CommonOptions& common, int& exit_code) {
+    auto* command = app.add_subcommand("rules", "Work on the disposal rules");
+    command->require_subcommand(1);
+    auto* import =
+        command->add_subcommand("import", "Replace all rules by the JSON files of a directory, at once, without a restart");
+    struct Options {
+        std::string directory;
+        std::string instance = "rules_sqlite";
+    };
+    auto options = std::make_shared<Options>();
+    add_common(*import, common);
+    add_json(*import, common);
+    import
+        ->add_option("directory", options->directory, "Directory with one JSON file a rule: CATEGORY.json or CATEGORY_KEY.json")
+        ->required();
+    import->add_option("--instance", options->instance, "Plugin instance that holds the rules")->capture_default_str();
+    import->callback([&, options] { exit_code = eco2::app::import_rules(common, options->directory, options->instance);
+});
+}  // namespace
+
+void add_plugin(CLI::App& app, CommonOptions& common, int& exit_code) {
+    auto* command = app.add_subcommand("plugin", "Look at plugins");
+    command->require_subcommand(1);
+    auto* list = command->add_subcommand("list", "Show all plugins that can be found, without running any code of theirs");
+    add_common(*list, common);
+    add_json(*list, common);
+    list->callback([&] { exit_code = eco2::app::list_plugins(common); });
+}
+
+void add_fake(CLI::App& app, int& exit_code) {
+    auto* command =
+        app.add_subcommand("fake-provider", "Run an OpenAI-compatible server that makes everything up: for tests, demos, load");
+    struct Options {
+        std::string listen = "127.0.0.1:4010";
+        eco2::fake::FakeOptions fake;
+        std::vector<std::string> classes;
+        bool is_round_robin = false;
+        std::string fault;
+        int status = 500;
+        double error_rate = 1;
+    };
+    auto options = std::make_shared<Options>();
+    auto& fake = options->fake;
+    command->add_option("--listen", options->listen, "HOST:PORT")->capture_default_str();
+    command->add_option("--vision-ms", fake.latency.vision_ms, "Time of a vision answer")->capture_default_str();
+    command->add_option("--answer-ms", fake.latency.answer_ms, "Time of any other answer")->capture_default_str();
+    command->add_option(
+        "--first-token-ms", fake.latency.first_token_ms, "Streams: time to the first token (-1: 40 % of the whole)");
+    command->add_option("--tokens-per-second", fake.latency.tokens_per_second, "Streams: pace, in place of the whole time");
+    command->add_option("--jitter-percent", fake.latency.jitter_percent, "Draw each time from +- so much");
+    command->add_option("--class", options->classes, "major/middle[/minor] to answer with; may be repeated");
+    command->add_flag("--round-robin", options->is_round_robin, "Take the classes in turn, not by the photo");
+    command->add_option("--insufficiency", fake.answers.insufficiencies, "What the user still does wrong; may be repeated");
+    command->add_option(
+        "--fault", options->fault, "Fail requests: status, silence, cut_stream, reset_before_head, garbage_body, ...");
+    command->add_option("--status", options->status, "With --fault status: the HTTP status")->capture_default_str();
+    command->add_option("--error-rate", options->error_rate, "Share of requests that --fault hits")->capture_default_str();
+    command->add_flag("--require-key", fake.require_key, "Answer 401 without a key");
+    command->add_option("--requests-per-minute", fake.requests_per_minute, "Limit, with true x-ratelimit-* headers");
+    command->add_option("--seed", fake.seed, "Of everything random")->capture_default_str();
+    command->footer("At run time: POST /fake/behaviour switches faults, GET /fake/stats tells what happened, GET / explains.");
+    command->callback([&exit_code, options] {
+        auto& answers = options->fake.answers;
+        if (!options->classes.empty()) {
+            answers.classes = options->classes;
+        }
+        answers.pick = options->is_round_robin ? eco2::fake::ClassPick::round_robin : eco2::fake::ClassPick::by_image;
+        exit_code = eco2::app::fake_provider(
+            options->listen, std::move(options->fake), {options->fault, options->status, options->error_rate});
+    });
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+    try {
+        CLI::App app("eco2: staged LLM pipelines, live over SSE or in batch, every part a plugin");
+        app.set_version_flag("--version", std::string("eco2 ") + eco2::kVersion + " (" + eco2::kRevision + ")");
+        app.require_subcommand(1);
+        app.footer("Exit codes: 0 done, 1 failed, 2 wrong command line, 3 configuration or plugin at fault.");
+        CommonOptions common;
+        int exit_code = eco2::app::kOk;
+        add_serve(app, common, exit_code);
+        add_scan(app, common, exit_code);
+        add_config(app, common, exit_code);
+        add_rules(app, common, exit_code);
+        add_plugin(app, common, exit_code);
+        add_fake(app, exit_code);
+        try {
+            app.parse(argc, argv);
+        } catch (const CLI::ParseError& error) {
+            return app.exit(error) == 0 ? eco2::app::kOk : eco2::app::kUsage;
+        }
+        return exit_code;
+    } catch (const std::exception& error) {
+        std::fprintf(stderr, "eco2: INTERNAL: %s\n", error.what());
+        return eco2::app::kFailed;
+    }
+}

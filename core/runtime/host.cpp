@@ -1,0 +1,349 @@
+#include "runtime/host.hpp"
+
+#include "base/text.hpp"
+#include "config/pipeline_file.hpp"
+#include "net/url_guard.hpp"
+#include "runtime/run_watch.hpp"
+#include "runtime/version.hpp"
+
+#include <boost/json/parse.hpp>
+#include <system_error>
+
+#include <algorithm>
+#include <filesystem>
+#include <utility>
+
+namespace eco2::runtime {
+namespace {
+
+net::ClientOptions client_options(const config::HttpConfig& config) {
+    net::ClientOptions options;
+    options.ca_file = config.ca_file;
+    options.https_proxy = config.proxy;
+    options.no_proxy = config.no_proxy;
+    options.connect_timeout = config.connect_timeout;
+    options.idle_timeout = config.idle_timeout;
+    return options;
+}
+
+intake::PhotoIntake::Options photo_options(const config::ImageConfig& config) {
+    intake::PhotoIntake::Options options;
+    options.limits.bytes_max = config.bytes_max;
+    options.limits.pixels_max = static_cast<long>(config.pixels_max);
+    options.limits.side_max = static_cast<int>(config.side_max);
+    options.side_target = static_cast<int>(config.side_target);
+    return options;
+}
+
+plugin_host::Options plugin_options(const config::HostConfig& config, const Layout& layout) {
+    plugin_host::Options options;
+    options.is_production = config.is_production;
+    for (const auto& directory : config.plugin_dirs.empty() ? layout.plugin_dirs : config.plugin_dirs) {
+        options.directories.push_back(directory);
+    }
+    return options;
+}
+
+/// The host part of "scheme://host[:port]/...", or empty.
+std::string host_of(std::string_view url) {
+    const auto scheme = url.find("://");
+    if (scheme == std::string_view::npos) {
+        return {};
+    }
+    url.remove_prefix(scheme + 3);
+    url = url.substr(0, url.find_first_of("/?#"));
+    if (url.starts_with('[')) {
+        return std::string(url.substr(1, url.find(']') - 1));
+    }
+    return std::string(url.substr(0, url.find(':')));
+}
+
+std::string base_url_of(const std::string& config_json) {
+    boost::json::error_code ec;
+    const auto value = boost::json::parse(config_json, ec);
+    const auto* object = ec ? nullptr : value.if_object();
+    const auto* url = object == nullptr ? nullptr : object->if_contains("base_url");
+    return url != nullptr && url->is_string() ? std::string(url->get_string()) : std::string();
+}
+
+}  // namespace
+
+/// A loaded pipeline with its watch and its context.
+struct Host::Wired {
+    Wired(std::shared_ptr<const Pipeline> pipeline, std::vector<StageDoors> doors, Host& host)
+        : watch(*pipeline, host.log_, host.metrics_),
+          context{std::move(pipeline), std::move(doors), *host.grants_, host.threads_, system_clock(), watch} {}
+
+    RunWatch watch;
+    RunContext context;
+};
+
+observe::JsonLog::Options log_options(const config::HostConfig& config) {
+    observe::JsonLog::Options options;
+    options.level = config.log.level;
+    options.is_text = config.log.format == config::LogFormat::text;
+    for (const auto& plugin : config.plugins) {
+        for (const auto* secrets : {&plugin.keys, &plugin.secrets}) {
+            for (const auto& secret : *secrets) {
+                if (secret.value) {
+                    options.redactor.add(*secret.value);
+                }
+            }
+        }
+    }
+    return options;
+}
+
+Host::Host(config::HostConfig config, const Layout& layout, observe::JsonLog::Options log)
+    : config_(std::move(config)),
+      log_(std::move(log)),
+      metrics_(kVersion),
+      plugin_metrics_(metrics_.plugins()),
+      threads_(thread_options()),
+      client_(threads_, client_options(config_.http)),
+      photos_(photo_options(config_.image), threads_, log_),
+      plugins_(std::make_unique<plugin_host::PluginHost>(
+          plugin_host::Doors{threads_, client_, system_clock(), log_, plugin_metrics_}, plugin_options(config_, layout))) {
+    threads_.start();
+    metrics_.on_expose([this] { refresh_gauges(); });
+}
+
+Host::~Host() {
+    (void)stop();
+}
+
+net::IoThreads::Options Host::thread_options() {
+    net::IoThreads::Options options;
+    options.io_threads = config_.server.io_threads;
+    options.on_lag = [this](std::chrono::nanoseconds lag) {
+        const auto series = metrics_.eco2_event_loop_lag_seconds.with({std::to_string(threads_.current_thread())});
+        series.observe(std::chrono::duration<double>(lag).count());
+    };
+    return options;
+}
+
+Result<void> Host::load() {
+    std::error_code ec;
+    std::filesystem::create_directories(config_.data_dir, ec);
+    if (ec) {
+        return fail(Errc::io_failed, "cannot make the data directory " + config_.data_dir.string() + ": " + ec.message());
+    }
+    auto grants = store::GrantStore::open(config_.data_dir / "grants.db", threads_, log_, system_clock());
+    if (!grants) {
+        return grants.error();
+    }
+    grants_ = std::move(grants.value());
+    if (auto loaded = load_plugins(); !loaded) {
+        return loaded;
+    }
+    for (const auto& file : config_.pipelines) {
+        if (auto loaded = load_pipeline(file); !loaded) {
+            return loaded;
+        }
+    }
+    {
+        const std::lock_guard lock(waiting_mutex_);
+        std::erase(waiting_for_, "start");
+    }
+    is_loaded_ = true;
+    return {};
+}
+
+Result<void> Host::load_plugins() {
+    for (const auto& plugin : config_.plugins) {
+        auto loaded = check_keys(plugin);
+        if (loaded) {
+            loaded = plugins_->load(instance_config(plugin));
+        }
+        if (loaded) {
+            log_.info("plugin started", {{"instance", plugin.id}, {"plugin", plugin.plugin}});
+            continue;
+        }
+        Error error = fail(loaded.error().code, "plugin " + plugin.id + ": " + loaded.error().detail);
+        if (plugin.is_required) {
+            return error;
+        }
+        log_.error("plugin left out", {{"instance", plugin.id}, {"error", error.name()}, {"detail", error.detail}});
+    }
+    return {};
+}
+
+Result<void> Host::load_plugin(std::string_view instance_id) {
+    const auto& all = config_.plugins;
+    const auto found = std::find_if(all.begin(), all.end(), [&](const auto& plugin) { return plugin.id == instance_id; });
+    if (found == all.end()) {
+        return fail(Errc::plugin_missing,
+                    "no [[plugin]] with id \"" + std::string(instance_id) + "\" in " + config_.file.string());
+    }
+    std::error_code ec;
+    std::filesystem::create_directories(config_.data_dir, ec);
+    return plugins_->load(instance_config(*found));
+}
+
+/// A missing key is told before the first request needs it, unless the upstream is on this machine.
+Result<void> Host::check_keys(const config::PluginConfig& plugin) const {
+    const bool has_key =
+        plugin.keys.empty() || std::any_of(plugin.keys.begin(), plugin.keys.end(), [](const auto& key) { return key.value; });
+    const auto base_url = base_url_of(plugin.config_json);
+    if (has_key || net::is_loopback_host(host_of(base_url))) {
+        return {};
+    }
+    return fail(Errc::config_invalid,
+                "no key: set " + plugin.keys.front().source + ", or point base_url (" + base_url +
+                    ") at a server on this machine, for example `eco2 fake-provider`");
+}
+
+plugin_host::InstanceConfig Host::instance_config(const config::PluginConfig& plugin) const {
+    plugin_host::InstanceConfig out;
+    out.id = plugin.id;
+    out.plugin = plugin.plugin;
+    out.is_required = plugin.is_required;
+    out.sha256 = plugin.sha256;
+    out.config_json = plugin.config_json;
+    out.key_origins = plugin.key_origins;
+    for (const auto& key : plugin.keys) {
+        if (key.value) {
+            out.keys.push_back({key.id, *key.value});
+        }
+    }
+    for (const auto& secret : plugin.secrets) {
+        if (secret.value) {
+            out.secrets.emplace_back(secret.id, *secret.value);
+        }
+    }
+    return out;
+}
+
+Result<StageDoors> Host::doors_of(const StageDefinition& stage) {
+    StageDoors doors;
+    std::string instance;
+    switch (stage.kind) {
+        case StageDefinition::Kind::infer:
+            instance = stage.provider;
+            doors.provider = plugins_->provider(instance);
+            break;
+        case StageDefinition::Kind::rules:
+            instance = stage.store;
+            doors.rules = plugins_->rule_store(instance);
+            break;
+        case StageDefinition::Kind::reward:
+            instance = stage.engine;
+            doors.reward = plugins_->reward(instance);
+            break;
+    }
+    if (doors.provider == nullptr && doors.rules == nullptr && doors.reward == nullptr) {
+        return fail(Errc::plugin_missing,
+                    "stage \"" + stage.name + "\" needs plugin instance \"" + instance +
+                        "\", which is not started or does not offer it");
+    }
+    doors.gate = std::make_unique<StageGate>(threads_, stage.concurrency_max, stage.queue_max);
+    return doors;
+}
+
+Result<void> Host::load_pipeline(const std::filesystem::path& file) {
+    auto definition = config::load_pipeline(file);
+    if (!definition) {
+        return definition.error();
+    }
+    auto pipeline = Pipeline::compile(std::move(definition.value()));
+    if (!pipeline) {
+        return pipeline.error();
+    }
+    const auto& name = pipeline.value()->definition().name;
+    std::vector<StageDoors> doors;
+    for (const auto& stage : pipeline.value()->definition().stages) {
+        auto found = doors_of(stage);
+        if (!found) {
+            log_.error("pipeline left out", {{"pipeline", name}, {"detail", found.error().detail}});
+            const std::lock_guard lock(waiting_mutex_);
+            waiting_for_.push_back("pipeline " + name + ": " + found.error().detail);
+            return {};
+        }
+        doors.push_back(std::move(found.value()));
+    }
+    log_.info("pipeline ready", {{"pipeline", name}, {"file", file.native()}});
+    pipelines_.push_back(std::make_unique<Wired>(std::move(pipeline.value()), std::move(doors), *this));
+    return {};
+}
+
+RunContext* Host::pipeline(std::string_view name) noexcept {
+    if (!is_loaded_) {
+        return nullptr;
+    }
+    const auto found = std::find_if(pipelines_.begin(), pipelines_.end(), [&](const auto& wired) {
+        return wired->context.pipeline->definition().name == name;
+    });
+    return found == pipelines_.end() ? nullptr : &(*found)->context;
+}
+
+Readiness Host::readiness() const {
+    Readiness readiness;
+    {
+        const std::lock_guard lock(waiting_mutex_);
+        readiness.waiting_for = waiting_for_;
+    }
+    if (is_draining_) {
+        readiness.waiting_for.emplace_back("draining");
+    }
+    readiness.is_ready = readiness.waiting_for.empty();
+    return readiness;
+}
+
+bool Host::admit_run() noexcept {
+    if (++runs_active_ > config_.server.runs_max) {
+        --runs_active_;
+        return false;
+    }
+    return true;
+}
+
+void Host::run_ended() noexcept {
+    --runs_active_;
+}
+
+void Host::refresh_gauges() {
+    metrics_.eco2_runs_active.set(static_cast<double>(runs_active_.load()));
+    metrics_.eco2_blocking_queue_depth.set(static_cast<double>(threads_.blocking_queue_depth()));
+    metrics_.eco2_photo_queue_depth.set(static_cast<double>(photos_.queue_depth()));
+    const auto upstream = client_.stats();
+    metrics_.eco2_upstream_connections_opened_total.raise_to(static_cast<double>(upstream.connections_opened));
+    metrics_.eco2_upstream_connections_reused_total.raise_to(static_cast<double>(upstream.connections_reused));
+    metrics_.eco2_upstream_exchanges_open.set(static_cast<double>(upstream.exchanges_open));
+    metrics_.eco2_upstream_connections_idle.set(static_cast<double>(upstream.connections_idle));
+    if (!is_loaded_) {
+        return;
+    }
+    const auto grants = grants_->counters();
+    metrics_.eco2_grants_total.with({"written"}).raise_to(static_cast<double>(grants.written));
+    metrics_.eco2_grants_total.with({"known"}).raise_to(static_cast<double>(grants.known));
+    metrics_.eco2_grants_total.with({"failed"}).raise_to(static_cast<double>(grants.failed));
+    for (const auto& status : plugins_->status()) {
+        metrics_.eco2_plugin_contract_violations_total.with({status.id})
+            .raise_to(static_cast<double>(status.contract_violations));
+    }
+    for (const auto& wired : pipelines_) {
+        const auto& definition = wired->context.pipeline->definition();
+        for (std::size_t i = 0; i < definition.stages.size(); ++i) {
+            const auto& gate = *wired->context.doors[i].gate;
+            const auto& stage = definition.stages[i].name;
+            metrics_.eco2_stage_running.with({definition.name, stage}).set(static_cast<double>(gate.running()));
+            metrics_.eco2_stage_waiting.with({definition.name, stage}).set(static_cast<double>(gate.waiting()));
+        }
+    }
+}
+
+Result<void> Host::stop() {
+    if (std::exchange(is_stopped_, true)) {
+        return {};
+    }
+    metrics_.forget_hooks();
+    auto stopped = plugins_->stop(limits::kCancelGrace);
+    if (grants_ != nullptr) {
+        grants_->stop();
+    }
+    photos_.stop();
+    threads_.stop();
+    return stopped;
+}
+
+}  // namespace eco2::runtime

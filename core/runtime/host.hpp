@@ -1,0 +1,105 @@
+#pragma once
+
+#include "config/host_config.hpp"
+#include "intake/photo.hpp"
+#include "net/client.hpp"
+#include "net/io_threads.hpp"
+#include "observe/json_log.hpp"
+#include "observe/metrics.hpp"
+#include "pipeline/run.hpp"
+#include "plugin_host/plugin_host.hpp"
+#include "runtime/layout.hpp"
+#include "runtime/plugin_metrics_door.hpp"
+#include "store/grant_store.hpp"
+
+#include <atomic>
+#include <cstddef>
+#include <memory>
+#include <mutex>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace eco2::runtime {
+
+/// What stands between the host and its first run.
+struct Readiness {
+    bool is_ready = false;
+    std::vector<std::string> waiting_for;  // "plugin rules_sqlite", "pipeline scan", "draining"
+};
+
+/// The composition root: every part of a host, wired. Used by `serve`, by the one-shot commands and by batch.
+///
+/// Life: made -> load -> runs -> stop. The parts are declared in the order in which they depend on each other.
+///
+/// Thread-safety: made, load, stop: control thread; the rest: any thread.
+class Host {
+public:
+    Host(config::HostConfig config, const Layout& layout, observe::JsonLog::Options log);
+    ~Host();
+
+    /// Loads plugins, stores and pipelines. Blocks.
+    /// Errors: of the first required part that fails; parts that are not required are logged and leave their pipelines out.
+    Result<void> load();
+
+    /// Loads one plugin instance alone, for commands that need no more. Errors: as load.
+    Result<void> load_plugin(std::string_view instance_id);
+
+    /// Null until loaded, or when no such pipeline is there.
+    RunContext* pipeline(std::string_view name) noexcept;
+
+    Readiness readiness() const;
+    /// No new runs from now on; `runs_active` tells when the last has ended.
+    void drain() noexcept { is_draining_ = true; }
+    bool is_draining() const noexcept { return is_draining_; }
+
+    /// A place for one run. False: the host is full.
+    bool admit_run() noexcept;
+    void run_ended() noexcept;
+    std::size_t runs_active() const noexcept { return runs_active_; }
+
+    /// Ends everything in order. Errors: plugins that would not end.
+    Result<void> stop();
+
+    const config::HostConfig& config() const noexcept { return config_; }
+    observe::JsonLog& log() noexcept { return log_; }
+    observe::Metrics& metrics() noexcept { return metrics_; }
+    net::IoThreads& threads() noexcept { return threads_; }
+    intake::PhotoIntake& photos() noexcept { return photos_; }
+    plugin_host::PluginHost& plugins() noexcept { return *plugins_; }
+    store::GrantStore& grants() noexcept { return *grants_; }
+
+private:
+    struct Wired;
+
+    Result<void> load_plugins();
+    Result<void> load_pipeline(const std::filesystem::path& file);
+    Result<StageDoors> doors_of(const StageDefinition& stage);
+    plugin_host::InstanceConfig instance_config(const config::PluginConfig& plugin) const;
+    Result<void> check_keys(const config::PluginConfig& plugin) const;
+    void refresh_gauges();
+    net::IoThreads::Options thread_options();
+
+    const config::HostConfig config_;
+    observe::JsonLog log_;
+    observe::Metrics metrics_;
+    PluginMetricsDoor plugin_metrics_;
+    net::IoThreads threads_;
+    net::HttpClient client_;
+    intake::PhotoIntake photos_;
+    std::unique_ptr<store::GrantStore> grants_;
+    std::unique_ptr<plugin_host::PluginHost> plugins_;
+    std::vector<std::unique_ptr<Wired>> pipelines_;
+
+    std::atomic<bool> is_loaded_ = false;
+    std::atomic<bool> is_draining_ = false;
+    std::atomic<std::size_t> runs_active_ = 0;
+    mutable std::mutex waiting_mutex_;
+    std::vector<std::string> waiting_for_{"start"};
+    bool is_stopped_ = false;
+};
+
+/// The log's options as the configuration asks for them, with every configured secret to be redacted.
+observe::JsonLog::Options log_options(const config::HostConfig& config);
+
+}  // namespace eco2::runtime
