@@ -44,7 +44,7 @@ struct Options {
 /// One configured instance of a plugin.
 struct InstanceConfig {
     std::string id;
-    std::string plugin;       // folder name and manifest id
+    std::string plugin;  // folder name and manifest id
     bool is_required = true;
     std::string sha256;       // of the library; empty: the manifest's alone
     std::string config_json;  // an object, environment references already resolved, no secrets
@@ -54,7 +54,8 @@ struct InstanceConfig {
         std::string secret;
     };
     std::vector<Key> keys;
-    std::vector<std::string> key_origins;  // "scheme://host:port" that may receive the keys; empty: those of "base_url" in the config
+    std::vector<std::string>
+        key_origins;  // "scheme://host:port" that may receive the keys; empty: those of "base_url" in the config
     std::vector<std::pair<std::string, std::string>> secrets;  // name, value, for eco2.draft.secrets
 };
 
@@ -70,6 +71,8 @@ struct InstanceStatus {
     Error error;  // why it failed
     std::size_t calls_open = 0;
     std::uint64_t contract_violations = 0;
+    std::uint64_t slow_calls = 0;  // times the plugin held an I/O thread longer than it may
+    bool is_degraded = false;      // a cancelled call did not end in time
 };
 
 /// What a manifest says, for `eco2 plugin list`; read without running code.

@@ -1,0 +1,286 @@
+#include "plugin_host/calls.hpp"
+
+#include "plugin_host/call_core.hpp"
+#include "plugin_host/plugin_frame.hpp"
+
+#include <cstddef>
+#include <cstdint>
+#include <new>
+#include <string>
+#include <utility>
+
+namespace eco2::plugin_host {
+namespace {
+
+std::string_view view(const SharedText& text) noexcept {
+    return text == nullptr ? std::string_view{} : std::string_view{*text};
+}
+
+std::int32_t abi_role(Role role) noexcept {
+    switch (role) {
+        case Role::system: return ECO2_ROLE_SYSTEM;
+        case Role::assistant: return ECO2_ROLE_ASSISTANT;
+        case Role::user: break;
+    }
+    return ECO2_ROLE_USER;
+}
+
+std::int32_t abi_detail(ImageDetail detail) noexcept {
+    switch (detail) {
+        case ImageDetail::low: return ECO2_DETAIL_LOW;
+        case ImageDetail::high: return ECO2_DETAIL_HIGH;
+        case ImageDetail::automatic: break;
+    }
+    return ECO2_DETAIL_AUTO;
+}
+
+std::int32_t abi_part_kind(Part::Kind kind) noexcept {
+    switch (kind) {
+        case Part::Kind::image_url: return ECO2_PART_IMAGE_URL;
+        case Part::Kind::image_bytes: return ECO2_PART_IMAGE_BYTES;
+        case Part::Kind::text: break;
+    }
+    return ECO2_PART_TEXT;
+}
+
+eco2_part abi_part(const Part& part) noexcept {
+    const auto bytes = view(part.bytes);
+    return {sizeof(eco2_part),
+            abi_part_kind(part.kind),
+            abi_detail(part.detail),
+            0,
+            abi_text(view(part.text)),
+            abi_text(part.mime),
+            {reinterpret_cast<const std::uint8_t*>(bytes.data()), bytes.size()}};
+}
+
+/// A conversation as the ABI's structs, in one block of memory; its texts stay in the request.
+class MessageArena {
+public:
+    explicit MessageArena(const std::vector<Message>& messages) : count_(messages.size()) {
+        std::size_t parts = 0;
+        for (const auto& message : messages) {
+            parts += message.parts.size();
+        }
+        block_ = std::make_unique<std::byte[]>(count_ * (sizeof(eco2_message) + sizeof(void*)) +
+                                               parts * (sizeof(eco2_part) + sizeof(void*)));
+        fill(messages, parts);
+    }
+
+    const eco2_message* const* messages() const noexcept { return messages_; }
+    std::size_t count() const noexcept { return count_; }
+
+private:
+    /// All members are pointers or larger, so that the arrays follow one another without padding.
+    template <class T>
+    T* take(std::size_t count) noexcept {
+        static_assert(alignof(T) <= alignof(void*) && sizeof(T) % alignof(void*) == 0);
+        auto* first = reinterpret_cast<T*>(block_.get() + used_);
+        used_ += count * sizeof(T);
+        return first;
+    }
+
+    void fill(const std::vector<Message>& messages, std::size_t part_count) noexcept {
+        auto* message = take<eco2_message>(count_);
+        auto** message_pointer = take<const eco2_message*>(count_);
+        auto* part = take<eco2_part>(part_count);
+        auto** part_pointer = take<const eco2_part*>(part_count);
+        messages_ = message_pointer;
+        for (const auto& from : messages) {
+            *message_pointer++ =
+                new (message++) eco2_message{sizeof(eco2_message), abi_role(from.role), part_pointer, from.parts.size()};
+            for (const auto& part_from : from.parts) {
+                *part_pointer++ = new (part++) eco2_part(abi_part(part_from));
+            }
+        }
+    }
+
+    std::size_t count_;
+    std::size_t used_ = 0;
+    std::unique_ptr<std::byte[]> block_;
+    const eco2_message* const* messages_ = nullptr;
+};
+
+class GenerateCall final : public CallCore {
+public:
+    GenerateCall(std::shared_ptr<InstanceContext> context,
+                 const eco2_provider& table,
+                 std::shared_ptr<const GenerateRequest> request,
+                 CallObserver& observer)
+        : CallCore(std::move(context), CallFamily::provider, "generate", observer),
+          table_(table),
+          request_(std::move(request)),
+          arena_(request_->messages) {
+        abi_ = {.struct_size = sizeof(eco2_generate_request),
+                .flags = request_->is_streamed ? ECO2_GENERATE_STREAM : 0U,
+                .deadline_ns = abi_time(request_->deadline),
+                .key = this->context().config().keys.empty() ? 0U : 1U,
+                .request_id = abi_text(request_->request_id),
+                .traceparent = abi_text(request_->traceparent),
+                .model = abi_text(request_->model),
+                .messages = arena_.messages(),
+                .message_count = arena_.count(),
+                .schema_name = abi_text(view(request_->schema_name)),
+                .schema_json = abi_text(view(request_->schema_json)),
+                .params_json = abi_text(view(request_->params_json)),
+                .max_output_tokens = request_->max_output_tokens,
+                .temperature = request_->temperature};
+    }
+
+private:
+    eco2_status begin(const eco2_sink& sink, const eco2_call** out) override {
+        return table_.generate(table_.self, &abi_, &sink, out);
+    }
+    void drop_request() noexcept override { request_.reset(); }
+
+    const eco2_provider& table_;
+    std::shared_ptr<const GenerateRequest> request_;
+    MessageArena arena_;
+    eco2_generate_request abi_{};
+};
+
+/// A pin on a store's rules. Holds the instance's gate: what pins rules may still ask for them.
+class PluginSnapshot final : public RuleSnapshot {
+public:
+    PluginSnapshot(std::shared_ptr<InstanceContext> context, const eco2_rule_store& table, const eco2_rule_snapshot* snapshot)
+        : context_(std::move(context)), table_(table), snapshot_(snapshot) {}
+    ~PluginSnapshot() override {
+        try {
+            const PluginFrame frame(*context_, "drop");
+            table_.drop(table_.self, snapshot_);
+        } catch (...) {
+            context_->note_violation("an exception crossed the boundary", "drop");
+        }
+        context_->calls().leave();
+    }
+    PluginSnapshot(const PluginSnapshot&) = delete;
+    PluginSnapshot& operator=(const PluginSnapshot&) = delete;
+
+    const eco2_rule_snapshot* get() const noexcept { return snapshot_; }
+
+private:
+    std::shared_ptr<InstanceContext> context_;
+    const eco2_rule_store& table_;
+    const eco2_rule_snapshot* snapshot_;
+};
+
+class LookupCall final : public CallCore {
+public:
+    LookupCall(std::shared_ptr<InstanceContext> context,
+               const eco2_rule_store& table,
+               std::shared_ptr<const RuleSnapshot> snapshot,
+               RuleQuery query,
+               CallObserver& observer)
+        : CallCore(std::move(context), CallFamily::rule_store, "lookup", observer),
+          table_(table),
+          snapshot_(std::move(snapshot)),
+          query_(std::move(query)) {
+        abi_ = {.struct_size = sizeof(eco2_rule_query),
+                .reserved = 0,
+                .deadline_ns = abi_time(query_.deadline),
+                .snapshot = static_cast<const PluginSnapshot&>(*snapshot_).get(),
+                .request_id = abi_text(query_.request_id),
+                .category = abi_text(query_.category),
+                .key = abi_text(query_.key)};
+    }
+
+private:
+    eco2_status begin(const eco2_sink& sink, const eco2_call** out) override {
+        return table_.lookup(table_.self, &abi_, &sink, out);
+    }
+    void drop_request() noexcept override { snapshot_.reset(); }
+
+    const eco2_rule_store& table_;
+    std::shared_ptr<const RuleSnapshot> snapshot_;
+    RuleQuery query_;
+    eco2_rule_query abi_{};
+};
+
+class ImportCall final : public CallCore {
+public:
+    ImportCall(std::shared_ptr<InstanceContext> context,
+               const eco2_rule_import& table,
+               std::string directory,
+               CallObserver& observer)
+        : CallCore(std::move(context), CallFamily::rule_store, "import_directory", observer),
+          table_(table),
+          directory_(std::move(directory)) {}
+
+private:
+    eco2_status begin(const eco2_sink& sink, const eco2_call** out) override {
+        return table_.import_directory(table_.self, abi_text(directory_), &sink, out);
+    }
+    void drop_request() noexcept override {}
+
+    const eco2_rule_import& table_;
+    std::string directory_;
+};
+
+class DecideCall final : public CallCore {
+public:
+    DecideCall(std::shared_ptr<InstanceContext> context,
+               const eco2_reward& table,
+               RewardRequest request,
+               CallObserver& observer)
+        : CallCore(std::move(context), CallFamily::reward, "decide", observer), table_(table), request_(std::move(request)) {
+        abi_ = {.struct_size = sizeof(eco2_reward_request),
+                .reserved = 0,
+                .deadline_ns = abi_time(request_.deadline),
+                .request_id = abi_text(request_.request_id),
+                .user_id = abi_text(request_.user_id),
+                .input_json = abi_text(request_.input_json)};
+    }
+
+private:
+    eco2_status begin(const eco2_sink& sink, const eco2_call** out) override {
+        return table_.decide(table_.self, &abi_, &sink, out);
+    }
+    void drop_request() noexcept override {}
+
+    const eco2_reward& table_;
+    RewardRequest request_;
+    eco2_reward_request abi_{};
+};
+
+}  // namespace
+
+StartedCall PluginProvider::generate(std::shared_ptr<const GenerateRequest> request, CallObserver& observer) {
+    return start_call(new GenerateCall(context_, table_, std::move(request), observer));
+}
+
+Result<std::shared_ptr<const RuleSnapshot>> PluginRuleStore::acquire() {
+    if (!context_->calls().enter()) {
+        return fail(Errc::draining, "instance " + context_->id() + " is stopping");
+    }
+    const eco2_rule_snapshot* snapshot = nullptr;
+    std::string_view broken = "acquire gave no snapshot";
+    try {
+        const PluginFrame frame(*context_, "acquire");
+        snapshot = table_.acquire(table_.self);
+    } catch (...) {
+        broken = "an exception crossed the boundary";
+    }
+    if (snapshot == nullptr) {
+        context_->note_violation(broken, "acquire");
+        context_->calls().leave();
+        return fail(Errc::rule_store_failed, "instance " + context_->id() + " could not pin its rules");
+    }
+    return std::shared_ptr<const RuleSnapshot>(std::make_shared<PluginSnapshot>(context_, table_, snapshot));
+}
+
+StartedCall PluginRuleStore::lookup(std::shared_ptr<const RuleSnapshot> snapshot, RuleQuery query, CallObserver& observer) {
+    return start_call(new LookupCall(context_, table_, std::move(snapshot), std::move(query), observer));
+}
+
+StartedCall PluginRuleStore::import_directory(std::string directory, CallObserver& observer) {
+    if (import_ == nullptr) {
+        return fail(Errc::plugin_failed, "instance " + context_->id() + " cannot import rules");
+    }
+    return start_call(new ImportCall(context_, *import_, std::move(directory), observer));
+}
+
+StartedCall PluginReward::decide(RewardRequest request, CallObserver& observer) {
+    return start_call(new DecideCall(context_, table_, std::move(request), observer));
+}
+
+}  // namespace eco2::plugin_host
