@@ -5,8 +5,6 @@
 #include "runtime/version.hpp"
 
 #include <chrono>
-#include <cstdio>
-#include <thread>
 #include <utility>
 
 namespace eco2::app {
@@ -32,21 +30,12 @@ void drain(runtime::Host& host, net::Server& server) {
     host.log().info("draining", {{"runs", std::to_string(host.runs_active())}});
     host.drain();
     server.drain();
-    std::atomic<bool> is_done = false;
-    // A thread of its own waits for the second signal, so that the wait below needs no clock of signals.
-    std::thread watcher([&] {
-        wait_for_stop_signal();
-        is_done = true;
-    });
     const auto deadline = std::chrono::steady_clock::now() + host.config().server.drain_timeout;
-    while (!is_done && (host.runs_active() > 0 || server.connection_count() > 0) &&
-           std::chrono::steady_clock::now() < deadline) {
-        std::this_thread::sleep_for(std::chrono::milliseconds(20));
+    while ((host.runs_active() > 0 || server.connection_count() > 0) && std::chrono::steady_clock::now() < deadline) {
+        if (wait_for_stop_signal(std::chrono::milliseconds(20)) != 0) {
+            break;
+        }
     }
-    if (!is_done) {
-        pthread_kill(watcher.native_handle(), SIGTERM);
-    }
-    watcher.join();
     if (host.runs_active() > 0) {
         host.log().warn("runs cut off", {{"runs", std::to_string(host.runs_active())}});
     }

@@ -49,6 +49,14 @@ int wait_for_stop_signal() {
     return signal;
 }
 
+int wait_for_stop_signal(std::chrono::milliseconds timeout) {
+    const auto signals = stop_signals();
+    const auto seconds = std::chrono::duration_cast<std::chrono::seconds>(timeout);
+    const timespec wait{seconds.count(), std::chrono::nanoseconds(timeout - seconds).count()};
+    const int signal = sigtimedwait(&signals, nullptr, &wait);
+    return signal > 0 ? signal : 0;
+}
+
 int check_config(const CommonOptions& common) {
     const auto config = load_config(common);
     if (!config) {

@@ -5,6 +5,7 @@
 #include "fake_provider/fake_options.hpp"
 #include "runtime/host.hpp"
 
+#include <chrono>
 #include <filesystem>
 #include <memory>
 #include <optional>
@@ -57,5 +58,7 @@ void print_error(const Error& error);
 /// Waits for SIGINT or SIGTERM; the signals must have been blocked before any thread started.
 void block_stop_signals();
 int wait_for_stop_signal();
+/// 0: none came in time.
+int wait_for_stop_signal(std::chrono::milliseconds timeout);
 
 }  // namespace eco2::app
