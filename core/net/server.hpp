@@ -68,6 +68,10 @@ public:
     virtual void stream(ServerResponse head,
                         std::unique_ptr<BodySource> source,
                         std::chrono::milliseconds keep_alive_interval) = 0;
+    /// In place of a reply: `source` gives the connection's bytes as they are, head and all, and the connection ends with them:
+    /// with a RST when `resets` (what the kernel still holds is then lost), else cleanly. For tools that break things on
+    /// purpose. An exchange that cannot do so drops the source.
+    virtual void stream_raw(std::unique_ptr<BodySource> /*source*/, bool /*resets*/) {}
     /// Called at most once, if the client disconnects before a reply was given. Replying afterwards is harmless.
     virtual void on_client_gone(std::function<void()> callback) = 0;
 };

@@ -41,6 +41,11 @@ public:
         session_->stream(std::move(head), std::move(source), interval);
     }
 
+    void stream_raw(std::unique_ptr<BodySource> source, bool resets) override {
+        has_reply_ = true;
+        session_->stream_raw(std::move(source), resets);
+    }
+
     void on_client_gone(std::function<void()> callback) override { session_->on_client_gone(std::move(callback)); }
 
 private:
@@ -278,9 +283,26 @@ void ServerSession::stream(ServerResponse head, std::unique_ptr<BodySource> sour
         state_ = State::replying;
         return send({});
     }
+    quiet_interval_ = interval;
+    start_source(std::move(source));
+}
+
+void ServerSession::stream_raw(std::unique_ptr<BodySource> source, bool resets) {
+    if (state_ != State::handling) {
+        source->on_client_gone();
+        return;
+    }
+    const auto callback = std::exchange(gone_callback_, nullptr);
+    keeps_alive_ = false;
+    is_http_1_0_ = true;  // a body without framing, until close
+    ends_with_reset_ = resets;
+    quiet_interval_ = std::chrono::milliseconds(0);
+    start_source(std::move(source));
+}
+
+void ServerSession::start_source(std::unique_ptr<BodySource> source) {
     state_ = State::streaming;
     source_ = std::move(source);
-    quiet_interval_ = interval;
     has_ended_ = false;
     wants_pull_ = true;
     source_->set_waker(this);
@@ -437,6 +459,10 @@ void ServerSession::on_sent() {
 }
 
 void ServerSession::finish_reply() {
+    if (ends_with_reset_) {
+        transport_.reset();
+        return close();
+    }
     if (!keeps_alive_) {
         return linger();
     }

@@ -30,6 +30,7 @@ public:
     // the exchange's side
     void respond(ServerResponse response);
     void stream(ServerResponse head, std::unique_ptr<BodySource> source, std::chrono::milliseconds keep_alive_interval);
+    void stream_raw(std::unique_ptr<BodySource> source, bool resets);
     void on_client_gone(std::function<void()> callback);
     void on_exchange_dropped();
 
@@ -56,6 +57,7 @@ private:
     void send(std::string_view bytes);
     void flush();
     void on_sent();
+    void start_source(std::unique_ptr<BodySource> source);
     void pump();
     void stay_quiet();
     void append_chunk(std::string& out, std::string_view data) const;
@@ -88,6 +90,7 @@ private:
     bool keeps_alive_ = true;
     bool is_head_request_ = false;
     bool is_http_1_0_ = false;
+    bool ends_with_reset_ = false;
     bool is_waiting_to_read_ = false;
     bool is_waiting_to_write_ = false;
     bool is_parsing_ = false;

@@ -51,6 +51,28 @@ bool Transport::set_tls(SslPtr ssl) noexcept {
     return true;
 }
 
+boost::system::error_code Transport::connect(const boost::asio::ip::address& address, unsigned short port) noexcept {
+    const auto last_error = [] { return boost::system::error_code(errno, boost::system::system_category()); };
+    const boost::asio::ip::tcp::endpoint endpoint(address, port);
+    const int fd = ::socket(address.is_v6() ? AF_INET6 : AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+    if (fd < 0) {
+        return last_error();
+    }
+    if (::connect(fd, endpoint.data(), static_cast<socklen_t>(endpoint.size())) != 0 && errno != EINPROGRESS) {
+        const auto error = last_error();
+        ::close(fd);
+        return error;
+    }
+    return adopt(fd, address.is_v6()) ? boost::system::error_code() : boost::asio::error::no_descriptors;
+}
+
+boost::system::error_code Transport::connect_result() noexcept {
+    int error = 0;
+    socklen_t size = sizeof error;
+    ::getsockopt(socket_.native_handle(), SOL_SOCKET, SO_ERROR, &error, &size);
+    return {error, boost::system::system_category()};
+}
+
 IoResult Transport::handshake() noexcept {
     ERR_clear_error();
     const int returned = SSL_do_handshake(ssl_.get());
@@ -103,6 +125,12 @@ void Transport::shutdown_send() noexcept {
         SSL_shutdown(ssl_.get());
     }
     ::shutdown(socket_.native_handle(), SHUT_WR);
+}
+
+void Transport::reset() noexcept {
+    boost::system::error_code ec;
+    socket_.set_option(boost::asio::socket_base::linger(true, 0), ec);
+    socket_.close(ec);
 }
 
 void Transport::close() noexcept {

@@ -38,6 +38,10 @@ public:
     /// From now on through TLS. False where memory is short.
     bool set_tls(SslPtr ssl) noexcept;
 
+    /// Begins to connect; once writable, connect_result tells.
+    boost::system::error_code connect(const boost::asio::ip::address& address, unsigned short port) noexcept;
+    boost::system::error_code connect_result() noexcept;
+
     IoResult handshake() noexcept;
     IoResult read_some(char* data, std::size_t size) noexcept;
     IoResult write_some(std::string_view bytes) noexcept;
@@ -47,6 +51,8 @@ public:
     /// Tells the peer that nothing more comes.
     void shutdown_send() noexcept;
     void close() noexcept;
+    /// Closes at once with a RST; what the kernel has not sent yet is lost.
+    void reset() noexcept;
 
     bool is_open() const noexcept { return socket_.is_open(); }
     bool is_tls() const noexcept { return ssl_ != nullptr; }

@@ -1,0 +1,228 @@
+#include "fake_provider/chat_request.hpp"
+
+#include "base/limits.hpp"
+#include "base/text.hpp"
+
+#include <boost/json/array.hpp>
+#include <boost/json/monotonic_resource.hpp>
+#include <boost/json/object.hpp>
+#include <boost/json/parse.hpp>
+#include <boost/json/serialize.hpp>
+#include <boost/json/value.hpp>
+
+#include <cstring>
+
+namespace eco2::fake {
+namespace {
+
+namespace json = boost::json;
+
+constexpr std::size_t kUserTextBytesMax = 200;
+constexpr std::int64_t kTokensPerMessage = 4;
+
+std::string_view view(const json::string& text) noexcept {
+    return {text.data(), text.size()};
+}
+
+std::string_view text_at(const json::object& object, std::string_view key) noexcept {
+    const json::value* value = object.if_contains(key);
+    return value != nullptr && value->is_string() ? view(value->get_string()) : std::string_view{};
+}
+
+const json::object* object_at(const json::object& object, std::string_view key) noexcept {
+    const json::value* value = object.if_contains(key);
+    return value != nullptr ? value->if_object() : nullptr;
+}
+
+bool flag_at(const json::object& object, std::string_view key) noexcept {
+    const json::value* value = object.if_contains(key);
+    return value != nullptr && value->is_bool() && value->get_bool();
+}
+
+/// Eight bytes a step: an inline photo is over a megabyte, and this runs on an I/O thread.
+std::uint64_t mix(std::uint64_t hash, std::string_view bytes) noexcept {
+    constexpr std::uint64_t kOdd = 0x9E3779B97F4A7C15ULL;
+    const auto step = [&hash](std::uint64_t word) {
+        hash = (hash ^ word) * kOdd;
+        hash ^= hash >> 29;
+    };
+    while (bytes.size() >= 8) {
+        std::uint64_t word = 0;
+        std::memcpy(&word, bytes.data(), 8);
+        step(word);
+        bytes.remove_prefix(8);
+    }
+    std::uint64_t rest = bytes.size();
+    for (const char c : bytes) {
+        rest = rest << 8 | static_cast<unsigned char>(c);
+    }
+    step(rest);
+    return hash;
+}
+
+class Reader {
+public:
+    std::variant<ChatRequest, ApiFault> read(const json::object& root) {
+        out_.model = text_at(root, "model");
+        if (out_.model.empty()) {
+            return ApiFault{400, "you must provide a model parameter", "invalid_request_error", "model", ""};
+        }
+        const json::value* messages = root.if_contains("messages");
+        if (messages == nullptr) {
+            return ApiFault{400,
+                            "Missing required parameter: 'messages'.",
+                            "invalid_request_error",
+                            "messages",
+                            "missing_required_parameter"};
+        }
+        if (!messages->is_array() || messages->get_array().empty()) {
+            return ApiFault{400,
+                            "Invalid type for 'messages': expected an array with at least one object.",
+                            "invalid_request_error",
+                            "messages",
+                            "invalid_type"};
+        }
+        read_options(root);
+        for (const json::value& message : messages->get_array()) {
+            if (const json::object* object = message.if_object()) {
+                read_message(*object);
+            }
+        }
+        out_.photo_hash = has_photo_ ? photo_hash_ : text_hash_;
+        return std::move(out_);
+    }
+
+private:
+    void read_options(const json::object& root) {
+        out_.is_stream = flag_at(root, "stream");
+        if (const json::object* options = object_at(root, "stream_options")) {
+            out_.wants_usage = flag_at(*options, "include_usage");
+        }
+        const json::object* format = object_at(root, "response_format");
+        const json::object* wrapper = format != nullptr ? object_at(*format, "json_schema") : nullptr;
+        if (wrapper != nullptr) {
+            read_schema(*wrapper);
+        }
+    }
+
+    void read_schema(const json::object& wrapper) {
+        const json::object* schema = object_at(wrapper, "schema");
+        const json::object* properties = schema != nullptr ? object_at(*schema, "properties") : nullptr;
+        const auto asks_for = [&](std::string_view name) { return properties != nullptr && properties->contains(name); };
+        const std::string_view name = text_at(wrapper, "name");
+        if (name == "vision" || asks_for("classification")) {
+            out_.kind = AnswerKind::vision;
+            if (asks_for("classification")) {
+                read_class_keys(object_at(*properties, "classification"));
+            }
+        } else if (name == "answer" || asks_for("user_answer")) {
+            out_.kind = AnswerKind::answer;
+        } else if (schema != nullptr) {
+            out_.kind = AnswerKind::schema;
+            out_.schema = json::serialize(*schema);
+            out_.prompt_tokens += estimate_tokens(out_.schema);
+        }
+    }
+
+    void read_class_keys(const json::object* classification) {
+        const json::object* levels = classification != nullptr ? object_at(*classification, "properties") : nullptr;
+        if (levels == nullptr) {
+            return;
+        }
+        for (const auto& [key, value] : *levels) {
+            const std::string_view name = key;
+            std::string* level = name.find("major") != std::string_view::npos    ? &out_.class_keys.major
+                                 : name.find("middle") != std::string_view::npos ? &out_.class_keys.middle
+                                 : name.find("minor") != std::string_view::npos  ? &out_.class_keys.minor
+                                                                                 : nullptr;
+            if (level != nullptr) {
+                *level = name;
+            }
+        }
+    }
+
+    void read_message(const json::object& message) {
+        out_.prompt_tokens += kTokensPerMessage;
+        is_user_ = text_at(message, "role") == "user";
+        const json::value* content = message.if_contains("content");
+        if (content == nullptr) {
+            return;
+        }
+        if (content->is_string()) {
+            read_text(view(content->get_string()));
+        } else if (const json::array* parts = content->if_array()) {
+            for (const json::value& part : *parts) {
+                if (const json::object* object = part.if_object()) {
+                    read_part(*object);
+                }
+            }
+        }
+    }
+
+    void read_part(const json::object& part) {
+        const std::string_view type = text_at(part, "type");
+        if (type == "text") {
+            read_text(text_at(part, "text"));
+        } else if (const json::object* image = object_at(part, "image_url"); type == "image_url" && image != nullptr) {
+            has_photo_ = true;
+            photo_hash_ = mix(photo_hash_, text_at(*image, "url"));
+            out_.prompt_tokens += kImageTokens;
+        }
+    }
+
+    void read_text(std::string_view text) {
+        out_.prompt_tokens += estimate_tokens(text);
+        text_hash_ = mix(text_hash_, text);
+        if (is_user_) {
+            out_.user_text = shorten(text, kUserTextBytesMax);
+        }
+    }
+
+    ChatRequest out_;
+    bool is_user_ = false;
+    bool has_photo_ = false;
+    std::uint64_t photo_hash_ = 0;
+    std::uint64_t text_hash_ = 0;
+};
+
+}  // namespace
+
+std::string_view kind_name(AnswerKind kind) noexcept {
+    switch (kind) {
+        case AnswerKind::vision: return "vision";
+        case AnswerKind::answer: return "answer";
+        case AnswerKind::schema: return "schema";
+        case AnswerKind::plain: break;
+    }
+    return "plain";
+}
+
+std::variant<ChatRequest, ApiFault> read_chat_request(std::string_view body) {
+    unsigned char buffer[16 * 1024];
+    json::monotonic_resource memory(buffer);
+    json::error_code ec;
+    const json::value root = json::parse(body, ec, &memory, {.max_depth = limits::kJsonDepthMax});
+    if (ec || !root.is_object()) {
+        return ApiFault{
+            400,
+            "We could not parse the JSON body of your request. (HINT: This likely means you aren't using your HTTP library "
+            "correctly. The API expects a JSON payload.)",
+            "invalid_request_error",
+            "",
+            ""};
+    }
+    return Reader().read(root.get_object());
+}
+
+std::int64_t estimate_tokens(std::string_view text) noexcept {
+    std::size_t ascii = 0;
+    std::size_t other = 0;
+    for (const char c : text) {
+        const auto byte = static_cast<unsigned char>(c);
+        ascii += byte < 0x80 ? 1 : 0;
+        other += (byte & 0xC0U) == 0xC0U ? 1 : 0;
+    }
+    return static_cast<std::int64_t>((ascii + 3) / 4 + (other * 7 + 9) / 10);
+}
+
+}  // namespace eco2::fake

@@ -1,0 +1,56 @@
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <variant>
+
+namespace eco2::fake {
+
+/// An answer in OpenAI's error shape.
+struct ApiFault {
+    int status = 400;
+    std::string message;
+    std::string type = "invalid_request_error";
+    std::string param;  // empty: null
+    std::string code;   // empty: null
+};
+
+enum class AnswerKind {
+    vision,  // the schema is named `vision` or asks for `classification`
+    answer,  // the schema is named `answer` or asks for `user_answer`
+    schema,  // any other schema
+    plain,   // no schema
+};
+
+std::string_view kind_name(AnswerKind kind) noexcept;
+
+/// Names of the three levels in the vision schema.
+struct ClassKeys {
+    std::string major = "major_category";
+    std::string middle = "middle_category";
+    std::string minor = "minor_category";
+};
+
+/// What the fake provider wants to know of a chat completion request.
+struct ChatRequest {
+    std::string model;
+    bool is_stream = false;
+    bool wants_usage = false;  // stream_options.include_usage
+    AnswerKind kind = AnswerKind::plain;
+    std::string schema;  // JSON text, for AnswerKind::schema alone
+    ClassKeys class_keys;
+    std::string user_text;         // start of the last user message's text
+    std::uint64_t photo_hash = 0;  // of the image's URL or data URL; of the texts where there is no image
+    std::int64_t prompt_tokens = 0;
+};
+
+/// Reads a request body. What is missing or wrong is answered as OpenAI would.
+std::variant<ChatRequest, ApiFault> read_chat_request(std::string_view body);
+
+/// Tokens of a text, by rule of thumb: four ASCII characters, or 0.7 of any other character.
+std::int64_t estimate_tokens(std::string_view text) noexcept;
+
+inline constexpr std::int64_t kImageTokens = 85;  // what detail "low" costs
+
+}  // namespace eco2::fake

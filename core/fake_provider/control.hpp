@@ -1,0 +1,66 @@
+#pragma once
+
+#include "base/clock.hpp"
+#include "fake_provider/behaviour.hpp"
+#include "fake_provider/fake_options.hpp"
+#include "fake_provider/ledger.hpp"
+#include "fake_provider/rate_window.hpp"
+#include "fake_provider/script.hpp"
+
+#include <memory>
+#include <mutex>
+#include <string>
+#include <string_view>
+
+namespace eco2::fake {
+
+/// A chat completion as the server received it.
+struct Arrival {
+    std::string body;
+    std::string_view authorization;  // the header's value
+};
+
+/// The provider without its sockets: takes requests, keeps behaviour and counts, says what to send.
+///
+/// Thread-safety: any thread.
+class Control {
+public:
+    Control(FakeOptions options, const Clock& clock);
+
+    /// Decides about one chat completion and writes it into the ledger.
+    Script answer(Arrival arrival);
+
+    /// Takes a JSON object: the keys of a behaviour, `script` (a list of them), `latency`, `answers`. Behaviour and script are
+    /// replaced as a whole; latency and answers key by key.
+    /// Errors: invalid_json, invalid_field, limit_exceeded; then nothing has changed.
+    Result<void> set_behaviour(std::string_view body);
+    /// Back to the options it started with; counts at zero.
+    void reset();
+
+    std::size_t script_left() const;
+    const std::shared_ptr<Ledger>& ledger() const noexcept { return ledger_; }
+    const FakeOptions& options() const noexcept { return options_; }
+    const Clock& clock() const noexcept { return clock_; }
+
+private:
+    struct Choice {
+        Behaviour behaviour;
+        Headers headers;
+        bool is_over_limit = false;
+        Latency latency;
+        std::shared_ptr<const Answers> answers;
+    };
+    Choice choose(const ChatRequest& request, std::string_view key, std::uint64_t number);
+    bool is_key_accepted(std::string_view authorization) const;
+
+    const FakeOptions options_;
+    const Clock& clock_;
+    std::shared_ptr<Ledger> ledger_ = std::make_shared<Ledger>();
+    mutable std::mutex mutex_;  // guards what follows
+    BehaviourBook book_;
+    RateWindow window_;
+    Latency latency_;
+    std::shared_ptr<const Answers> answers_;
+};
+
+}  // namespace eco2::fake

@@ -1,0 +1,77 @@
+#include "fake_provider/pacing.hpp"
+
+#include "fake_provider/answer_text.hpp"
+
+#include <algorithm>
+#include <utility>
+
+namespace eco2::fake {
+namespace {
+
+using std::chrono::microseconds;
+
+constexpr double kFirstTokenShare = 0.4;
+constexpr std::uint64_t kJitterPurpose = 1;
+
+microseconds from_us(double us) {
+    return microseconds(static_cast<std::int64_t>(us));
+}
+
+microseconds due(const Pace& pace, std::size_t index, std::size_t count) {
+    if (pace.tokens_per_second > 0) {
+        return pace.first + from_us(static_cast<double>(index) * 1e6 / pace.tokens_per_second);
+    }
+    if (index + 1 == count) {
+        return pace.last;
+    }
+    const double share = static_cast<double>(index) / static_cast<double>(count - 1);
+    return pace.first + from_us(share * static_cast<double>((pace.last - pace.first).count()));
+}
+
+}  // namespace
+
+Pace pace_of(const Scene& scene) {
+    const Latency& latency = scene.latency;
+    const int whole_ms = scene.behaviour.delay_ms >= 0              ? scene.behaviour.delay_ms
+                         : scene.request.kind == AnswerKind::vision ? latency.vision_ms
+                                                                    : latency.answer_ms;
+    const double swing = (2 * dice(scene.seed, scene.number, kJitterPurpose) - 1) * latency.jitter_percent / 100.0;
+    const double whole_us = whole_ms * 1000.0 * (1 + swing);
+    Pace pace;
+    pace.last = from_us(whole_us);
+    pace.first =
+        from_us(latency.first_token_ms >= 0 ? latency.first_token_ms * 1000.0 * (1 + swing) : whole_us * kFirstTokenShare);
+    pace.tokens_per_second = latency.tokens_per_second;
+    pace.pieces_max = latency.tokens_per_second > 0 ? SIZE_MAX : static_cast<std::size_t>(latency.pieces_max);
+    if (pace.tokens_per_second <= 0) {
+        pace.first = std::min(pace.first, pace.last);
+    }
+    return pace;
+}
+
+std::vector<Part> stream_parts(const AnswerId& id, const StreamText& text, const Pace& pace) {
+    const std::vector<std::string_view> pieces = cut_into_pieces(text.text, pace.pieces_max);
+    const std::int64_t tokens = estimate_tokens(text.text);
+    const auto count = static_cast<std::int64_t>(std::max<std::size_t>(pieces.size(), 1));
+    std::vector<Part> parts;
+    parts.reserve(pieces.size() + 1);
+    for (std::size_t i = 0; i < pieces.size(); ++i) {
+        const auto nth = static_cast<std::int64_t>(i);
+        // Shares that add up to the whole: usage of a stream that was read to its end is what its usage chunk says.
+        const std::int64_t share = tokens * (nth + 1) / count - tokens * nth / count;
+        parts.push_back({due(pace, i, pieces.size()), text_chunk(id, pieces[i], text.field), share});
+    }
+    if (parts.empty()) {
+        parts.push_back({pace.last, {}, 0});
+    }
+    parts.front().bytes.insert(0, role_chunk(id));
+    std::string& end = parts.back().bytes;
+    end += finish_chunk(id, text.finish_reason);
+    if (id.wants_usage) {
+        end += usage_chunk(id, text.prompt_tokens, tokens);
+    }
+    end += kDoneFrame;
+    return parts;
+}
+
+}  // namespace eco2::fake

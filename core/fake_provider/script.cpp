@@ -1,0 +1,343 @@
+#include "fake_provider/script.hpp"
+
+#include "base/text.hpp"
+#include "fake_provider/answer_text.hpp"
+#include "fake_provider/openai_wire.hpp"
+#include "fake_provider/pacing.hpp"
+#include "fake_provider/raw_http.hpp"
+
+#include <algorithm>
+#include <array>
+#include <cstdio>
+
+namespace eco2::fake {
+namespace {
+
+using std::chrono::microseconds;
+
+/// Between the last byte and a RST, so that the bytes are on the wire before the kernel throws its buffer away.
+constexpr microseconds kBeforeReset{10'000};
+
+std::uint64_t scramble(std::uint64_t x) noexcept {
+    x += 0x9E3779B97F4A7C15ULL;
+    x = (x ^ x >> 30) * 0xBF58476D1CE4E5B9ULL;
+    x = (x ^ x >> 27) * 0x94D049BB133111EBULL;
+    return x ^ x >> 31;
+}
+
+std::string hex_id(std::string_view prefix, std::uint64_t number) {
+    std::array<char, 33> digits{};
+    std::snprintf(digits.data(),
+                  digits.size(),
+                  "%016llx%016llx",
+                  static_cast<unsigned long long>(scramble(number)),
+                  static_cast<unsigned long long>(number));
+    return std::string(prefix) + digits.data();
+}
+
+Headers usual_headers(std::uint64_t number, std::string_view content_type, microseconds took) {
+    return {{"content-type", std::string(content_type)},
+            {"x-eco2-fake", "1"},
+            {"x-request-id", hex_id("req_", number)},
+            {"openai-version", "2020-10-01"},
+            {"openai-processing-ms", std::to_string(took.count() / 1000)}};
+}
+
+Script whole_reply(int status, std::string_view content_type, std::string body, microseconds at, std::uint64_t number) {
+    Script script;
+    script.status = status;
+    script.headers = usual_headers(number, content_type, at);
+    script.parts.push_back({at, std::move(body), 0});
+    return script;
+}
+
+class Planner {
+public:
+    explicit Planner(const Scene& scene) : scene_(scene), behaviour_(scene.behaviour), pace_(pace_of(scene)) {
+        id_.id = hex_id("chatcmpl-fake", scene.number);
+        id_.created = scene.created;
+        id_.model = scene.request.model;
+        id_.wants_usage = scene.request.wants_usage;
+    }
+
+    Script plan() {
+        Script script = dispatch();
+        script.headers.insert(script.headers.end(), behaviour_.headers.begin(), behaviour_.headers.end());
+        if (!behaviour_.retry_after.empty()) {
+            script.headers.emplace_back("retry-after", behaviour_.retry_after);
+        }
+        return is_broken_on_the_wire() ? break_wire(std::move(script)) : script;
+    }
+
+private:
+    Script dispatch() {
+        switch (behaviour_.fault) {
+            case Fault::status: return error(usual_fault(behaviour_.status));
+            case Fault::context_length:
+                return error(
+                    {400,
+                     "This model's maximum context length is 128000 tokens. However, your messages resulted in more tokens. "
+                     "Please reduce the length of the messages.",
+                     "invalid_request_error",
+                     "messages",
+                     "context_length_exceeded"});
+            case Fault::insufficient_quota:
+                return error({429,
+                              "You exceeded your current quota, please check your plan and billing details.",
+                              "insufficient_quota",
+                              "",
+                              "insufficient_quota"});
+            case Fault::html_error: return html_error();
+            case Fault::garbage_body:
+                return whole_reply(200, "application/json", "<<<this is not JSON: \x01\x02", pace_.last, scene_.number);
+            case Fault::silence: {
+                Script script;
+                script.form = Script::Form::silence;
+                script.prompt_tokens = scene_.request.prompt_tokens;
+                return script;
+            }
+            case Fault::error_in_stream:
+                if (!scene_.request.is_stream) {
+                    return error(usual_fault(500));
+                }
+                break;
+            default: break;
+        }
+        return scene_.request.is_stream ? stream_answer() : whole_answer();
+    }
+
+    microseconds error_time() const { return std::chrono::milliseconds(std::max(behaviour_.delay_ms, 0)); }
+
+    Script error(ApiFault fault) const {
+        if (!behaviour_.message.empty()) {
+            fault.message = behaviour_.message;
+        }
+        if (!behaviour_.error_type.empty()) {
+            fault.type = behaviour_.error_type;
+        }
+        if (!behaviour_.error_code.empty()) {
+            fault.code = behaviour_.error_code;
+        }
+        return whole_reply(fault.status, "application/json", error_body(fault), error_time(), scene_.number);
+    }
+
+    Script html_error() const {
+        const std::string status = std::to_string(behaviour_.status);
+        return whole_reply(behaviour_.status,
+                           "text/html",
+                           "<html>\r\n<head><title>" + status + " Fake Proxy Error</title></head>\r\n<body>\r\n<center><h1>" +
+                               status + "</h1></center>\r\n</body>\r\n</html>\r\n",
+                           error_time(),
+                           scene_.number);
+    }
+
+    std::string text() const {
+        switch (behaviour_.fault) {
+            case Fault::wrong_schema: return answer_outside_schema();
+            case Fault::outside_taxonomy: return answer_outside_taxonomy(scene_.request);
+            case Fault::refusal: return "I'm sorry, I can't help with that. (made up by the fake provider)";
+            case Fault::huge_body: return std::string(behaviour_.bytes, 'x');
+            case Fault::content_filter: {
+                std::string half = answer_text(scene_.request, scene_.answers, scene_.number);
+                const std::vector<std::string_view> halves = cut_into_pieces(half, 2);
+                half.resize(halves.empty() ? 0 : halves.front().size());
+                return half;
+            }
+            default: return answer_text(scene_.request, scene_.answers, scene_.number);
+        }
+    }
+
+    TextField field() const { return behaviour_.fault == Fault::refusal ? TextField::refusal : TextField::content; }
+    std::string_view finish_reason() const {
+        return behaviour_.fault == Fault::content_filter ? "content_filter"
+               : behaviour_.fault == Fault::no_finish    ? ""
+                                                         : "stop";
+    }
+
+    Script whole_answer() const {
+        const std::string said = text();
+        const std::int64_t tokens = estimate_tokens(said);
+        const bool is_empty = behaviour_.fault == Fault::empty_choices;
+        std::string body = completion_body(id_, said, field(), finish_reason(), scene_.request.prompt_tokens, tokens, is_empty);
+        if (behaviour_.fault == Fault::malformed_chunk) {
+            body.resize(body.size() / 2);
+        }
+        Script script = whole_reply(200, "application/json", std::move(body), pace_.last, scene_.number);
+        script.parts.front().tokens = tokens;
+        script.prompt_tokens = scene_.request.prompt_tokens;
+        return script;
+    }
+
+    Script stream_answer() const {
+        const std::string said = text();
+        Script script;
+        script.form = Script::Form::stream;
+        script.headers = usual_headers(scene_.number, "text/event-stream; charset=utf-8", pace_.first);
+        script.headers.emplace_back("cache-control", "no-cache");
+        script.prompt_tokens = scene_.request.prompt_tokens;
+        script.parts = stream_parts(id_, {said, field(), finish_reason(), script.prompt_tokens}, pace_);
+        bend_stream(script, said);
+        return script;
+    }
+
+    /// Number of content pieces that go out before something happens; the role chunk goes out in any case.
+    std::size_t kept(const Script& script) const {
+        return std::min(script.parts.size(), static_cast<std::size_t>(behaviour_.after_chunks));
+    }
+
+    /// Drops what comes after `after_chunks` pieces. Pieces are built again where the last one carries the end marks.
+    void keep_pieces(Script& script, std::string_view said) const {
+        const std::size_t count = kept(script);
+        const microseconds next = script.parts[std::min(count, script.parts.size() - 1)].at;
+        if (count == script.parts.size()) {
+            const std::vector<std::string_view> pieces = cut_into_pieces(said, pace_.pieces_max);
+            script.parts.back().bytes = (count == 1 ? role_chunk(id_) : std::string()) +
+                                        (pieces.empty() ? std::string() : text_chunk(id_, pieces.back(), field()));
+        }
+        script.parts.resize(count);
+        if (script.parts.empty()) {
+            script.parts.push_back({pace_.first, role_chunk(id_), 0});
+        }
+        script.parts.push_back({next, {}, 0});
+    }
+
+    void bend_stream(Script& script, std::string_view said) const {
+        switch (behaviour_.fault) {
+            case Fault::stall:
+                keep_pieces(script, said);
+                script.hangs = true;
+                break;
+            case Fault::cut_stream:
+            case Fault::no_finish: keep_pieces(script, said); break;
+            case Fault::error_in_stream:
+                keep_pieces(script, said);
+                script.parts.back().bytes = stream_error();
+                break;
+            case Fault::malformed_chunk:
+                script.parts[std::min(kept(script), script.parts.size() - 1)].bytes.insert(
+                    0,
+                    "data: {\"id\":\"" + id_.id +
+                        "\",\"object\":\"chat.completion.chunk\",\"choices\":[{\"index\":0,\"delta\":{\"cont\n\n");
+                break;
+            case Fault::missing_done: {
+                std::string& end = script.parts.back().bytes;
+                end.resize(end.size() - kDoneFrame.size());
+                break;
+            }
+            case Fault::empty_choices:
+                script.parts.erase(script.parts.begin(), script.parts.end() - 1);
+                script.parts.front().bytes = empty_chunk(id_) + std::string(kDoneFrame);
+                break;
+            default: break;
+        }
+    }
+
+    std::string stream_error() const {
+        ApiFault fault = usual_fault(behaviour_.status);
+        fault.message = behaviour_.message.empty() ? fault.message : behaviour_.message;
+        fault.type = behaviour_.error_type.empty() ? fault.type : behaviour_.error_type;
+        fault.code = behaviour_.error_code.empty() ? fault.code : behaviour_.error_code;
+        std::string body = error_body(fault);
+        body.erase(std::remove(body.begin(), body.end(), '\n'), body.end());  // a data line ends at a line break
+        return "data: " + body + "\n\n";
+    }
+
+    bool is_broken_on_the_wire() const {
+        switch (behaviour_.fault) {
+            case Fault::reset_before_head:
+            case Fault::reset_after_head:
+            case Fault::garbage_head:
+            case Fault::slow_headers:
+            case Fault::cut_stream: return true;
+            case Fault::stall: return !scene_.request.is_stream;
+            default: return false;
+        }
+    }
+
+    Script break_wire(Script script) const {
+        switch (behaviour_.fault) {
+            case Fault::reset_before_head: return only("", error_time(), true);
+            case Fault::garbage_head: return only("\x16\x03\x01 this is not HTTP\r\n\r\n", error_time(), false);
+            case Fault::reset_after_head: {
+                const microseconds at = script.parts.front().at;
+                return only(raw_head(200, script.headers, "transfer-encoding: chunked"), at, true);
+            }
+            case Fault::slow_headers: return slow_headers(std::move(script));
+            default: return cut(std::move(script));
+        }
+    }
+
+    static Script only(std::string bytes, microseconds at, bool resets) {
+        Script script;
+        script.form = Script::Form::raw;
+        const bool waits = resets && !bytes.empty();
+        script.parts.push_back({at, std::move(bytes), 0});
+        if (waits) {
+            script.parts.push_back({at + kBeforeReset, {}, 0});
+        }
+        script.resets = resets;
+        script.is_broken = true;
+        return script;
+    }
+
+    Script cut(Script script) const {
+        const bool was_stream = script.form == Script::Form::stream;
+        if (was_stream && script.parts.back().bytes.empty()) {
+            script.parts.pop_back();  // an empty chunk would be the clean end
+        }
+        script = as_raw(std::move(script));
+        if (!was_stream) {
+            std::string& bytes = script.parts.front().bytes;
+            const std::size_t head = bytes.find("\r\n\r\n") + 4;
+            bytes.resize(head + (bytes.size() - head) / 2);
+        }
+        script.is_broken = true;
+        script.hangs = behaviour_.fault == Fault::stall;
+        script.resets = behaviour_.reset;
+        if (script.resets) {
+            script.parts.push_back({script.parts.back().at + kBeforeReset, {}, 0});
+        }
+        return script;
+    }
+
+    static Script slow_headers(Script script) {
+        std::string body;
+        std::int64_t tokens = 0;
+        for (const Part& part : script.parts) {
+            body += part.bytes;
+            tokens += part.tokens;
+        }
+        const microseconds last = script.parts.back().at;
+        const std::string head = raw_head(script.status, script.headers, "content-length: " + std::to_string(body.size()));
+        script.parts.clear();
+        for (std::size_t i = 0; i < head.size(); ++i) {
+            const auto nth = static_cast<std::int64_t>(i + 1);
+            script.parts.push_back({last * nth / static_cast<std::int64_t>(head.size()), head.substr(i, 1), 0});
+        }
+        script.parts.push_back({last, std::move(body), tokens});
+        script.form = Script::Form::raw;
+        return script;
+    }
+
+    const Scene& scene_;
+    const Behaviour& behaviour_;
+    Pace pace_;
+    AnswerId id_;
+};
+
+}  // namespace
+
+Script plan(const Scene& scene) {
+    return Planner(scene).plan();
+}
+
+Script refusal(const ApiFault& fault, std::uint64_t number) {
+    return whole_reply(fault.status, "application/json", error_body(fault), microseconds(0), number);
+}
+
+double dice(std::uint64_t seed, std::uint64_t number, std::uint64_t purpose) noexcept {
+    const std::uint64_t drawn = scramble(scramble(seed ^ purpose << 56) ^ number);
+    return static_cast<double>(drawn >> 11) * 0x1.0p-53;
+}
+
+}  // namespace eco2::fake
