@@ -74,7 +74,7 @@ void Poller::on_timer() {
     if (executor->run_blocking(executor->ctx, &work_task, &done_task, task.get()) == ECO2_OK) {
         task.release();
     } else {
-        arm();  // the pool is full: there will be a better moment
+        rearm();  // the pool is full: there will be a better moment
     }
 }
 
@@ -86,11 +86,13 @@ void Poller::work_task(void* arg, eco2_status why) noexcept {
 
 void Poller::done_task(void* arg, eco2_status) noexcept {
     const std::unique_ptr<Task> task(static_cast<Task*>(arg));
-    eco2::plugin::detail::swallowed([&] {
-        if (task->poller->arm() != ECO2_OK) {
-            task->poller->host_.log().error("the host took no timer: changes of the rules will not be seen");
-        }
-    });
+    eco2::plugin::detail::swallowed([&] { task->poller->rearm(); });
+}
+
+void Poller::rearm() {
+    if (arm() != ECO2_OK) {
+        host_.log().error("the host took no timer: changes of the rules by others will not be seen any more");
+    }
 }
 
 void Poller::refresh() {

@@ -28,6 +28,7 @@ private:
     struct Task;
 
     eco2_status arm();
+    void rearm();
     void on_timer();
     void refresh();
     static void timer_task(void* arg, eco2_status why) noexcept;
