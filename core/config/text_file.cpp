@@ -4,8 +4,8 @@
 
 #include <system_error>
 
+#include <array>
 #include <cerrno>
-#include <cstring>
 #include <fstream>
 
 namespace eco2::config {
@@ -23,9 +23,12 @@ Result<std::string> read_text_file(const std::filesystem::path& file) {
     if (!in) {
         return fail(Errc::config_invalid, file.string() + ": cannot be read: " + std::generic_category().message(errno));
     }
-    std::string text(limits::kConfigFileBytesMax + 1, '\0');
-    in.read(text.data(), static_cast<std::streamsize>(text.size()));
-    text.resize(static_cast<std::size_t>(in.gcount()));
+    std::string text;
+    std::array<char, 16 * 1024> chunk{};
+    while (in && text.size() <= limits::kConfigFileBytesMax) {
+        in.read(chunk.data(), chunk.size());
+        text.append(chunk.data(), static_cast<std::size_t>(in.gcount()));
+    }
     if (in.bad()) {
         return fail(Errc::config_invalid, file.string() + ": cannot be read");
     }
@@ -33,7 +36,6 @@ Result<std::string> read_text_file(const std::filesystem::path& file) {
         return fail(Errc::config_invalid,
                     file.string() + ": larger than " + std::to_string(limits::kConfigFileBytesMax) + " bytes");
     }
-    text.shrink_to_fit();
     return text;
 }
 
