@@ -3,10 +3,10 @@
 #include <gtest/gtest.h>
 #include <sys/wait.h>
 
+#include <algorithm>
 #include <atomic>
 #include <csignal>
 #include <random>
-#include <set>
 #include <thread>
 
 namespace eco2::store {
@@ -48,8 +48,10 @@ struct Crash {
     int status = 0;
 };
 
-// Kills the child after `delay`, or lets it end itself after a number of acknowledgements.
-Crash run_child(const std::string& path, std::chrono::microseconds delay, int acknowledgements_max) {
+enum class KillTime { never, after_start, after_first_answer };
+
+// Kills the child `delay` after the given moment, or lets it end itself after a number of acknowledgements.
+Crash run_child(const std::string& path, KillTime when, std::chrono::microseconds delay, int acknowledgements_max) {
     int ends[2] = {-1, -1};
     EXPECT_EQ(::pipe(ends), 0);
     const pid_t child = ::fork();
@@ -59,16 +61,22 @@ Crash run_child(const std::string& path, std::chrono::microseconds delay, int ac
     }
     ::close(ends[1]);
     std::thread killer;
-    if (delay.count() != 0) {
+    const auto start_killer = [&] {
         killer = std::thread([=] {
             std::this_thread::sleep_for(delay);
             ::kill(child, SIGKILL);
         });
+    };
+    if (when == KillTime::after_start) {
+        start_killer();
     }
     Crash crash;
     int number = 0;
     while (::read(ends[0], &number, sizeof number) == sizeof number) {
         crash.acknowledged.push_back(number);
+        if (when == KillTime::after_first_answer && crash.acknowledged.size() == 1) {
+            start_killer();
+        }
     }
     ::close(ends[0]);
     if (killer.joinable()) {
@@ -103,7 +111,7 @@ TEST(GrantStoreCrash, a_process_that_ends_right_after_the_nth_answer_has_kept_it
     for (int acknowledgements = 1; acknowledgements <= 8; ++acknowledgements) {
         SCOPED_TRACE(acknowledgements);
         TemporaryFolder folder;
-        const auto crash = run_child(folder.file("grants.db"), {}, acknowledgements);
+        const auto crash = run_child(folder.file("grants.db"), KillTime::never, {}, acknowledgements);
         EXPECT_TRUE(WIFEXITED(crash.status) && WEXITSTATUS(crash.status) == 0) << crash.status;
         EXPECT_GE(crash.acknowledged.size(), static_cast<std::size_t>(acknowledgements));
         expect_all_durable(folder.file("grants.db"), crash.acknowledged);
@@ -119,8 +127,9 @@ TEST(GrantStoreCrash, a_process_killed_at_any_moment_has_kept_its_word) {
     for (int round = 0; round < 20; ++round) {
         SCOPED_TRACE(round);
         const auto path = folder.file("grants-" + std::to_string(round / 4) + ".db");  // some files are killed four times
-        const std::chrono::microseconds delay(1 + random() % 60'000);
-        const auto crash = run_child(path, delay, 1'000'000);
+        const auto when = round % 4 == 0 ? KillTime::after_start : KillTime::after_first_answer;
+        const std::chrono::microseconds delay(random() % 30'000);
+        const auto crash = run_child(path, when, delay, 1'000'000);
         EXPECT_TRUE(WIFSIGNALED(crash.status)) << crash.status;
         acknowledged += crash.acknowledged.size();
         expect_all_durable(path, crash.acknowledged);

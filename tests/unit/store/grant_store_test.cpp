@@ -9,7 +9,6 @@
 
 #include <atomic>
 #include <future>
-#include <set>
 #include <thread>
 
 namespace eco2::store {
