@@ -48,6 +48,11 @@ int select_http_1_1(
     return SSL_TLSEXT_ERR_OK;
 }
 
+int pass_on_session(SSL* ssl, SSL_SESSION* session) {
+    static_cast<SslSessionSink*>(SSL_get_app_data(ssl))->on_tls_session(SslSessionPtr(session));
+    return 1;  // it is ours now
+}
+
 }  // namespace
 
 void SslFree::operator()(ssl_st* ssl) const noexcept {
@@ -55,6 +60,10 @@ void SslFree::operator()(ssl_st* ssl) const noexcept {
 }
 void SslFree::operator()(ssl_ctx_st* context) const noexcept {
     SSL_CTX_free(context);
+}
+
+void SslFree::operator()(ssl_session_st* session) const noexcept {
+    SSL_SESSION_free(session);
 }
 
 Result<SslContextPtr> make_server_context(const std::string& certificate_file, const std::string& key_file) {
@@ -86,6 +95,8 @@ Result<SslContextPtr> make_client_context(const std::string& ca_file) {
         return fail(Errc::io_failed, "cannot use the CA file " + ca_file + ": " + last_error_text());
     }
     SSL_CTX_set_verify(context.get(), SSL_VERIFY_PEER, nullptr);
+    SSL_CTX_set_session_cache_mode(context.get(), SSL_SESS_CACHE_CLIENT | SSL_SESS_CACHE_NO_INTERNAL_STORE);
+    SSL_CTX_sess_set_new_cb(context.get(), pass_on_session);
     return context;
 }
 
@@ -97,13 +108,17 @@ SslPtr make_server_ssl(ssl_ctx_st& context) {
     return ssl;
 }
 
-SslPtr make_client_ssl(ssl_ctx_st& context, const std::string& host) {
+SslPtr make_client_ssl(ssl_ctx_st& context, const std::string& host, SslSessionSink& sink, ssl_session_st* session) {
     static constexpr std::array<unsigned char, 9> kProtocols = {8, 'h', 't', 't', 'p', '/', '1', '.', '1'};
     SslPtr ssl(SSL_new(&context));
     if (!ssl || SSL_set_alpn_protos(ssl.get(), kProtocols.data(), kProtocols.size()) != 0) {
         return nullptr;
     }
     SSL_set_connect_state(ssl.get());
+    SSL_set_app_data(ssl.get(), &sink);
+    if (session != nullptr) {
+        SSL_set_session(ssl.get(), session);
+    }
     if (is_address(host)) {
         if (X509_VERIFY_PARAM_set1_ip_asc(SSL_get0_param(ssl.get()), host.c_str()) != 1) {
             return nullptr;
@@ -115,6 +130,16 @@ SslPtr make_client_ssl(ssl_ctx_st& context, const std::string& host) {
         return nullptr;
     }
     return ssl;
+}
+
+bool is_tls_cut_off(const ssl_st* ssl) noexcept {
+    const unsigned long code = ERR_peek_last_error();
+    const bool has_ended = code == 0 || ERR_GET_REASON(code) == SSL_R_UNEXPECTED_EOF_WHILE_READING;
+    return has_ended && SSL_get_verify_result(ssl) == X509_V_OK;
+}
+
+bool is_tls_resumed(const ssl_st* ssl) noexcept {
+    return SSL_session_reused(ssl) == 1;
 }
 
 std::string tls_error_text(const ssl_st* ssl) {
