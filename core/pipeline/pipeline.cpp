@@ -7,7 +7,9 @@
 namespace eco2 {
 namespace {
 
-SharedText shared(const std::string& text) { return text.empty() ? nullptr : std::make_shared<const std::string>(text); }
+SharedText shared(const std::string& text) {
+    return text.empty() ? nullptr : std::make_shared<const std::string>(text);
+}
 
 Result<void> compile_prompts(const PipelineDefinition& pipeline, const std::vector<std::string>& earlier, Stage& stage) {
     for (const auto& [language, text] : stage.definition.system) {
@@ -100,7 +102,8 @@ Result<std::shared_ptr<const Pipeline>> Pipeline::compile(PipelineDefinition def
             done = compile_paths(earlier, stage);
         }
         if (!done) {
-            return fail(Errc::config_invalid, definition.file + ": stage \"" + stage_definition.name + "\": " + done.error().detail);
+            return fail(Errc::config_invalid,
+                        definition.file + ": stage \"" + stage_definition.name + "\": " + done.error().detail);
         }
         earlier.push_back(stage_definition.name);
         pipeline->stages_.push_back(std::move(stage));

@@ -19,8 +19,8 @@ namespace eco2 {
 /// A stage with everything that can be worked out before the first run.
 struct Stage {
     StageDefinition definition;
-    std::map<std::string, SharedText, std::less<>> system;   // by language, rendered
-    std::map<std::string, TextTemplate, std::less<>> user;   // by language
+    std::map<std::string, SharedText, std::less<>> system;  // by language, rendered
+    std::map<std::string, TextTemplate, std::less<>> user;  // by language
     SharedText schema_name;
     SharedText schema_json;
     SharedText params_json;

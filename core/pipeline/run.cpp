@@ -321,9 +321,7 @@ private:
 class Handle final : public Run {
 public:
     explicit Handle(std::shared_ptr<LiveRun> run) : run_(std::move(run)) {}
-    ~Handle() override {
-        run_->abandon();
-    }
+    ~Handle() override { run_->abandon(); }
     const std::string& id() const noexcept override { return run_->id(); }
     const RunLog& log() const noexcept override { return run_->log(); }
     const Pipeline& pipeline() const noexcept override { return run_->pipeline(); }

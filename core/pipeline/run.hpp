@@ -54,8 +54,8 @@ struct RunContext {
 
 /// One live execution of a pipeline for one input: walks the stages, appends to its log.
 ///
-/// The machine: a stage is entered (gate) -> prepared -> its effect started -> settled -> the next, until done, failed, timed out or
-/// cancelled. One timer guards the stage's and the run's deadline.
+/// The machine: a stage is entered (gate) -> prepared -> its effect started -> settled -> the next, until done, failed, timed
+/// out or cancelled. One timer guards the stage's and the run's deadline.
 ///
 /// Thread-safety: the I/O thread that made it, with everything that it starts.
 /// Lifetime:      the owner keeps the pointer until the end it waits for; dropping it earlier cancels and silences.

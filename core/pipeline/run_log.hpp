@@ -14,13 +14,11 @@ struct RunEvent {
     enum class Kind { started, stage_started, stage_completed, stage_failed, delta, done, timed_out };
 
     Kind kind = Kind::started;
-    std::size_t stage = 0;   // stage_*, delta
-    int progress = 0;        // stage_*: percent
-    std::string text;        // delta: the words
-    Error error;             // stage_failed
-    bool is_terminal() const noexcept {
-        return kind == Kind::stage_failed || kind == Kind::done || kind == Kind::timed_out;
-    }
+    std::size_t stage = 0;  // stage_*, delta
+    int progress = 0;       // stage_*: percent
+    std::string text;       // delta: the words
+    Error error;            // stage_failed
+    bool is_terminal() const noexcept { return kind == Kind::stage_failed || kind == Kind::done || kind == Kind::timed_out; }
 };
 
 /// The numbered events of one run, in memory.

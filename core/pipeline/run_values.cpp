@@ -30,7 +30,8 @@ Result<ValuePath> ValuePath::parse(std::string_view text, const std::vector<std:
     if (words.front() != "input") {
         const auto stage = std::find(stages.begin(), stages.end(), words.front());
         if (stage == stages.end()) {
-            return fail(Errc::config_invalid, "\"" + std::string(text) + "\" must start with \"input\" or an earlier stage's name");
+            return fail(Errc::config_invalid,
+                        "\"" + std::string(text) + "\" must start with \"input\" or an earlier stage's name");
         }
         path.stage = static_cast<int>(stage - stages.begin());
     }
@@ -53,7 +54,8 @@ const boost::json::value& StageOutput::value() const {
 }
 
 const boost::json::value* RunValues::find(const ValuePath& path) const {
-    const boost::json::value* at = path.stage == ValuePath::kInput ? &input : &outputs[static_cast<std::size_t>(path.stage)].value();
+    const boost::json::value* at =
+        path.stage == ValuePath::kInput ? &input : &outputs[static_cast<std::size_t>(path.stage)].value();
     for (const auto& key : path.keys) {
         const auto* object = at->if_object();
         at = object == nullptr ? nullptr : object->if_contains(key);

@@ -34,8 +34,8 @@ public:
         std::shared_ptr<Place> place_;
     };
 
-    /// Null: the queue is full. A pass that is not inside yet calls `admitted` later on the calling I/O thread, once, never from
-    /// inside, unless it is destroyed before.
+    /// Null: the queue is full. A pass that is not inside yet calls `admitted` later on the calling I/O thread, once, never
+    /// from inside, unless it is destroyed before.
     std::unique_ptr<Pass> enter(std::function<void()> admitted);
 
     std::size_t running() const;

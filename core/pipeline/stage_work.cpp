@@ -14,7 +14,9 @@ namespace {
 
 namespace json = boost::json;
 
-SharedText shared(std::string text) { return std::make_shared<const std::string>(std::move(text)); }
+SharedText shared(std::string text) {
+    return std::make_shared<const std::string>(std::move(text));
+}
 
 /// Models that know no structured output wrap their JSON in a Markdown fence.
 std::string_view without_fence(std::string_view text) {
@@ -69,7 +71,9 @@ std::string string_in(const json::object& object, std::string_view key) {
 
 }  // namespace
 
-bool is_skipped(const Stage& stage, const RunValues& values) { return stage.only_if && !values.has(*stage.only_if); }
+bool is_skipped(const Stage& stage, const RunValues& values) {
+    return stage.only_if && !values.has(*stage.only_if);
+}
 
 StageOutput otherwise(const Stage& stage, const std::string& language) {
     const auto found = stage.definition.otherwise.find(language);
@@ -102,7 +106,8 @@ std::shared_ptr<GenerateRequest> prepare_infer(const Stage& stage, const RunInpu
         message.parts.push_back({Part::Kind::text, shared(user->second.render(values)), nullptr, {}, ImageDetail::automatic});
     }
     if (stage.definition.sends_image && input.image_bytes != nullptr) {
-        message.parts.push_back({Part::Kind::image_bytes, nullptr, input.image_bytes, input.image_mime, stage.definition.detail});
+        message.parts.push_back(
+            {Part::Kind::image_bytes, nullptr, input.image_bytes, input.image_mime, stage.definition.detail});
     } else if (stage.definition.sends_image && input.image_url != nullptr) {
         message.parts.push_back({Part::Kind::image_url, input.image_url, nullptr, {}, stage.definition.detail});
     }

@@ -14,7 +14,7 @@ namespace eco2 {
 /// What one run is about. Immutable once the run is born.
 struct RunInput {
     std::string user_id;
-    std::string language;    // one of the pipeline's
+    std::string language;  // one of the pipeline's
     std::string question;
     std::string model;       // one of the pipeline's
     SharedText image_url;    // null: none

@@ -106,7 +106,7 @@ Result<Taxonomy::Names> Taxonomy::repair(Names names, std::vector<std::string>& 
     const auto* major = find_major(names.major);
     if (major == nullptr) {
         const auto parent = major_of_middle_.find(names.middle);
-        const std::string replacement = parent != major_of_middle_.end() ? parent->second
+        const std::string replacement = parent != major_of_middle_.end()      ? parent->second
                                         : find_major(names.middle) != nullptr ? names.middle
                                                                               : unclassified_;
         repairs.push_back("major_category \"" + shorten(names.major, 60) + "\" -> \"" + replacement + "\"");

@@ -28,7 +28,8 @@ public:
 
     /// `value` has passed the stage's schema; `question` replaces whatever the model echoed.
     ///
-    /// Repairs: white space; a known middle class under a wrong major; a flat major's middle class; an unknown class becomes the
+    /// Repairs: white space; a known middle class under a wrong major; a flat major's middle class; an unknown class becomes
+    /// the
     ///          unclassified one; unknown and repeated tags go; control characters and length of the free minor class.
     /// Errors:  outside_taxonomy (no unclassified class is configured), provider_bad_answer (no classification in it).
     Result<Checked> check(const boost::json::value& value, std::string_view question) const;

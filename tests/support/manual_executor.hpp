@@ -11,7 +11,7 @@
 #include <memory>
 #include <utility>
 
-namespace eco2::testing {
+namespace eco2::test {
 
 /// Time that moves only when the test says so.
 class ManualClock final : public Clock {
@@ -120,4 +120,4 @@ private:
     std::uint64_t last_timer_ = 0;
 };
 
-}  // namespace eco2::testing
+}  // namespace eco2::test

@@ -8,7 +8,7 @@
 namespace eco2::app {
 namespace {
 
-using testing::RunBench;
+using test::RunBench;
 
 /// All frames of a run so far, one a line.
 std::string frames(const eco2::Run& run) {
@@ -81,7 +81,7 @@ TEST(ScanFrames, a_failed_stage_is_the_last_frame) {
 
 TEST(ScanFrames, a_timeout_has_its_own_frame) {
     RunBench bench([] {
-        auto definition = testing::scan_definition();
+        auto definition = test::scan_definition();
         definition.deadline = std::chrono::seconds(5);
         return definition;
     }());
@@ -98,7 +98,7 @@ TEST(ScanFrames, faults_of_requests_have_the_contracts_shapes) {
         scan_failure("id", fail(Errc::https_required, "no")),
         R"({"task_id":"id","status":"failed","message":"no","pipeline_result":null,"reward":null,"error":"HTTPS_REQUIRED",)"
         R"("reward_reason":null,"provider":{},"usage":{}})");
-    EXPECT_EQ(unsupported_model_body(testing::scan_definition(), "x\"y"),
+    EXPECT_EQ(unsupported_model_body(test::scan_definition(), "x\"y"),
               R"({"detail":{"error":"UNSUPPORTED_MODEL","message":"\"x\"y\" is not a model of this pipeline",)"
               R"("supported_models":["model-a","model-b"]},"code":"UNSUPPORTED_MODEL"})");
 }

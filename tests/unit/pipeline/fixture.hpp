@@ -9,7 +9,7 @@
 #include <utility>
 #include <vector>
 
-namespace eco2::testing {
+namespace eco2::test {
 
 inline PipelineDefinition scan_definition() {
     PipelineDefinition definition;
@@ -214,4 +214,4 @@ struct RunBench {
     RunContext context;
 };
 
-}  // namespace eco2::testing
+}  // namespace eco2::test

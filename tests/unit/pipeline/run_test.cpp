@@ -2,7 +2,7 @@
 
 #include <gtest/gtest.h>
 
-namespace eco2::testing {
+namespace eco2::test {
 namespace {
 
 using std::chrono::seconds;
@@ -269,4 +269,4 @@ TEST(Run, a_run_that_waits_too_long_for_its_place_times_out) {
 }
 
 }  // namespace
-}  // namespace eco2::testing
+}  // namespace eco2::test

@@ -7,7 +7,7 @@
 #include <string>
 #include <vector>
 
-namespace eco2::testing {
+namespace eco2::test {
 namespace {
 
 class StageGateTest : public ::testing::Test {
@@ -66,4 +66,4 @@ TEST_F(StageGateTest, one_that_leaves_between_its_turn_and_its_call_passes_the_p
 }
 
 }  // namespace
-}  // namespace eco2::testing
+}  // namespace eco2::test

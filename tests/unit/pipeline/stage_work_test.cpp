@@ -4,7 +4,7 @@
 
 #include <gtest/gtest.h>
 
-namespace eco2::testing {
+namespace eco2::test {
 namespace {
 
 TEST(StageWork, a_request_carries_prompt_question_image_and_schema) {
@@ -71,4 +71,4 @@ TEST(Pipeline, picks_the_first_supported_language) {
 }
 
 }  // namespace
-}  // namespace eco2::testing
+}  // namespace eco2::test

@@ -6,7 +6,7 @@
 #include <boost/json/serialize.hpp>
 #include <gtest/gtest.h>
 
-namespace eco2::testing {
+namespace eco2::test {
 namespace {
 
 struct Case {
@@ -111,4 +111,4 @@ TEST(Taxonomy, data_of_another_shape_is_refused) {
 }
 
 }  // namespace
-}  // namespace eco2::testing
+}  // namespace eco2::test
