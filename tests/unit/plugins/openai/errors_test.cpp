@@ -1,0 +1,226 @@
+#include "unit/plugins/openai/fixture.hpp"
+
+#include <ostream>
+
+namespace {
+
+using namespace eco2::tests;
+
+struct Row {
+    const char* name;
+    int status;
+    const char* body;
+    eco2_error_class error_class;
+    eco2_status code_status;
+    bool is_retryable;
+    const char* code;
+};
+
+std::ostream& operator<<(std::ostream& out, const Row& row) {
+    return out << row.name;
+}
+
+class OpenAiErrors : public ::testing::TestWithParam<Row> {};
+
+TEST_P(OpenAiErrors, are_classified) {
+    const Row& row = GetParam();
+    OpenAiCall call;
+    call.run(json_of(row.status, row.body));
+    const auto result = call.sink.result();
+    EXPECT_EQ(result.error_class, row.error_class);
+    EXPECT_EQ(result.status, row.code_status);
+    EXPECT_EQ(result.is_retryable, row.is_retryable);
+    EXPECT_EQ(result.code, row.code);
+    EXPECT_EQ(result.upstream_http_status, row.status);
+    call.expect_clean();
+}
+
+constexpr Row kRows[] = {
+    {"bad_request",
+     400,
+     R"({"error":{"message":"bad","type":"invalid_request_error","param":"x","code":null}})",
+     ECO2_CLASS_CALLER_FAULT,
+     ECO2_INVALID_ARGUMENT,
+     false,
+     "invalid_request_error"},
+    {"context_length",
+     400,
+     R"({"error":{"message":"This model's maximum context length is 8192 tokens","type":"invalid_request_error","code":"context_length_exceeded"}})",
+     ECO2_CLASS_CONTEXT_LENGTH,
+     ECO2_INVALID_ARGUMENT,
+     false,
+     "context_length_exceeded"},
+    {"context_length_without_code",
+     400,
+     R"({"object":"error","message":"This model's maximum context length is 8192 tokens","type":"BadRequestError","code":400})",
+     ECO2_CLASS_CONTEXT_LENGTH,
+     ECO2_INVALID_ARGUMENT,
+     false,
+     "BadRequestError"},
+    {"content_filter",
+     400,
+     R"({"error":{"message":"filtered","code":"content_filter"}})",
+     ECO2_CLASS_CONTENT_POLICY,
+     ECO2_INVALID_ARGUMENT,
+     false,
+     "content_filter"},
+    {"content_policy",
+     400,
+     R"({"error":{"message":"no","code":"content_policy_violation"}})",
+     ECO2_CLASS_CONTENT_POLICY,
+     ECO2_INVALID_ARGUMENT,
+     false,
+     "content_policy_violation"},
+    {"bad_key",
+     401,
+     R"({"error":{"message":"Incorrect API key provided: sk-abc","type":"invalid_request_error","code":"invalid_api_key"}})",
+     ECO2_CLASS_KEY_FAULT,
+     ECO2_UNAUTHENTICATED,
+     false,
+     "invalid_api_key"},
+    {"no_money", 402, "", ECO2_CLASS_KEY_FAULT, ECO2_UNAUTHENTICATED, false, "http_402"},
+    {"forbidden", 403, R"({"error":"forbidden"})", ECO2_CLASS_KEY_FAULT, ECO2_UNAUTHENTICATED, false, "http_403"},
+    {"no_model",
+     404,
+     R"({"error":{"message":"no such model","type":"invalid_request_error","code":"model_not_found"}})",
+     ECO2_CLASS_CALLER_FAULT,
+     ECO2_INVALID_ARGUMENT,
+     false,
+     "model_not_found"},
+    {"not_found_page", 404, R"({"detail":"Not Found"})", ECO2_CLASS_CALLER_FAULT, ECO2_INVALID_ARGUMENT, false, "http_404"},
+    {"timeout", 408, "{}", ECO2_CLASS_PROVIDER_FAULT, ECO2_UNAVAILABLE, true, "http_408"},
+    {"too_large", 413, "", ECO2_CLASS_CALLER_FAULT, ECO2_INVALID_ARGUMENT, false, "http_413"},
+    {"unprocessable", 422, R"({"detail":[{"msg":"x"}]})", ECO2_CLASS_CALLER_FAULT, ECO2_INVALID_ARGUMENT, false, "http_422"},
+    {"limited",
+     429,
+     R"({"error":{"message":"Rate limit","type":"requests","code":"rate_limit_exceeded"}})",
+     ECO2_CLASS_LIMITED,
+     ECO2_RESOURCE_EXHAUSTED,
+     true,
+     "rate_limit_exceeded"},
+    {"slow_down",
+     503,
+     R"({"error":{"message":"Slow down","code":"slow_down"}})",
+     ECO2_CLASS_LIMITED,
+     ECO2_RESOURCE_EXHAUSTED,
+     true,
+     "slow_down"},
+    {"quota_is_no_limit",
+     429,
+     R"({"error":{"message":"quota","type":"insufficient_quota","code":"insufficient_quota"}})",
+     ECO2_CLASS_KEY_FAULT,
+     ECO2_UNAUTHENTICATED,
+     false,
+     "insufficient_quota"},
+    {"quota_by_type_alone",
+     429,
+     R"({"error":{"message":"quota","type":"insufficient_quota","code":null}})",
+     ECO2_CLASS_KEY_FAULT,
+     ECO2_UNAUTHENTICATED,
+     false,
+     "insufficient_quota"},
+    {"server_error",
+     500,
+     R"({"error":{"message":"oops","type":"server_error","code":null}})",
+     ECO2_CLASS_PROVIDER_FAULT,
+     ECO2_UNAVAILABLE,
+     true,
+     "server_error"},
+    {"bad_gateway_page",
+     502,
+     "<html><body>Bad Gateway</body></html>",
+     ECO2_CLASS_PROVIDER_FAULT,
+     ECO2_UNAVAILABLE,
+     true,
+     "http_502"},
+    {"overloaded",
+     503,
+     R"({"error":{"message":"The engine is currently overloaded","type":"server_error"}})",
+     ECO2_CLASS_OVERLOADED,
+     ECO2_UNAVAILABLE,
+     true,
+     "server_error"},
+    {"gateway_timeout", 504, "upstream request timeout", ECO2_CLASS_PROVIDER_FAULT, ECO2_UNAVAILABLE, true, "http_504"},
+    {"overloaded_529",
+     529,
+     R"({"error":{"message":"Overloaded","type":"overloaded_error"}})",
+     ECO2_CLASS_OVERLOADED,
+     ECO2_UNAVAILABLE,
+     true,
+     "overloaded_error"},
+    {"redirect", 302, "", ECO2_CLASS_PROVIDER_FAULT, ECO2_UNAVAILABLE, false, "http_302"},
+};
+
+INSTANTIATE_TEST_SUITE_P(Table, OpenAiErrors, ::testing::ValuesIn(kRows), [](const auto& row) { return row.param.name; });
+
+TEST(OpenAiErrorHints, retry_headers_are_read_and_obeyed) {
+    OpenAiCall call;
+    auto script = json_of(429, R"({"error":{"message":"x","code":"rate_limit_exceeded"}})");
+    script.headers.emplace_back("retry-after", "20");
+    script.headers.emplace_back("x-should-retry", "false");
+    call.run(std::move(script));
+    EXPECT_EQ(call.sink.result().retry_after_ms, 20'000);
+    EXPECT_FALSE(call.sink.result().is_retryable);
+}
+
+TEST(OpenAiErrorHints, without_a_retry_header_the_spent_limit_tells_when) {
+    OpenAiCall call;
+    auto script = json_of(429, "{}");
+    script.headers.emplace_back("x-ratelimit-remaining-requests", "7");
+    script.headers.emplace_back("x-ratelimit-reset-requests", "9s");
+    script.headers.emplace_back("x-ratelimit-remaining-tokens", "0");
+    script.headers.emplace_back("x-ratelimit-reset-tokens", "1m30s");
+    call.run(std::move(script));
+    EXPECT_EQ(call.sink.result().retry_after_ms, 90'000);
+}
+
+TEST(OpenAiErrorHints, a_date_is_read_against_the_hosts_clock) {
+    OpenAiCall call;
+    auto script = json_of(503, "{}");
+    script.headers.emplace_back("retry-after", "Thu, 01 Jan 2026 00:00:31 GMT");
+    call.run(std::move(script));
+    EXPECT_EQ(call.sink.result().retry_after_ms, 30'000);  // the fake clock stands at 00:00:01
+}
+
+TEST(OpenAiErrorHints, messages_hold_no_key_and_are_bounded_at_a_character) {
+    OpenAiCall key;
+    key.run(json_of(401, R"({"error":{"message":"Incorrect API key provided: sk-abc***xyz","code":"invalid_api_key"}})"));
+    EXPECT_EQ(key.sink.result().message.find("sk-"), std::string::npos);
+    std::string text;
+    for (int index = 0; index < 1'000; ++index) {
+        text += "한";
+    }
+    OpenAiCall big;
+    big.run(json_of(400, R"({"error":{"message":")" + text + R"("}})"));
+    EXPECT_EQ(big.sink.result().message.size(), 498u);
+}
+
+TEST(OpenAiErrorHints, an_error_cut_at_any_byte_is_still_classified_by_its_status) {
+    const std::string body = R"({"error":{"message":"m","type":"requests","code":"rate_limit_exceeded"}})";
+    for (std::size_t size = 0; size < body.size(); ++size) {
+        OpenAiCall call;
+        call.run(json_of(429, body.substr(0, size)));
+        EXPECT_EQ(call.sink.result().error_class, ECO2_CLASS_LIMITED);
+        EXPECT_EQ(call.sink.result().code, "http_429");
+        call.expect_clean();
+    }
+}
+
+TEST(OpenAiErrorHints, an_error_in_the_stream_is_classified_by_what_it_says) {
+    const std::pair<const char*, eco2_error_class> table[] = {
+        {R"({"message":"x","code":"rate_limit_exceeded"})", ECO2_CLASS_LIMITED},
+        {R"({"message":"x","type":"insufficient_quota"})", ECO2_CLASS_KEY_FAULT},
+        {R"({"message":"x","code":503})", ECO2_CLASS_OVERLOADED},
+        {R"({"message":"x","type":"invalid_request_error"})", ECO2_CLASS_CALLER_FAULT},
+        {R"({"message":"x","code":"content_filter"})", ECO2_CLASS_CONTENT_POLICY},
+        {R"("just text")", ECO2_CLASS_PROVIDER_FAULT},
+        {R"({})", ECO2_CLASS_PROVIDER_FAULT}};
+    for (const auto& [error, error_class] : table) {
+        OpenAiCall call;
+        call.run(stream_of(text_chunk("a") + "data: {\"error\":" + error + "}\n\n"));
+        EXPECT_EQ(call.sink.result().error_class, error_class) << error;
+        call.expect_clean();
+    }
+}
+
+}  // namespace

@@ -1,0 +1,124 @@
+#include "unit/plugins/openai/fixture.hpp"
+
+#include "eco2/plugin/json.hpp"
+
+#include <boost/json/parse.hpp>
+#include <boost/json/serialize.hpp>
+
+#include <vector>
+
+namespace {
+
+using namespace eco2::tests;
+
+eco2::testing::RecordedHttpRequest sent(OpenAiCall& call) {
+    EXPECT_EQ(call.start(stream_of("")), ECO2_OK);
+    call.host.run_until_idle();
+    const auto requests = call.host.http().requests();
+    return requests.empty() ? eco2::testing::RecordedHttpRequest{} : requests.front();
+}
+
+/// Compared as JSON, so that order and spaces do not matter.
+void expect_body(OpenAiCall& call, std::string_view expected) {
+    boost::json::error_code ec;
+    const std::string body = sent(call).body;
+    const boost::json::value actual = boost::json::parse(body, ec);
+    ASSERT_FALSE(ec) << body;
+    EXPECT_EQ(actual, boost::json::parse(expected)) << body;
+}
+
+TEST(OpenAiRequest, a_plain_streamed_question) {
+    OpenAiCall call;
+    call.request.message(ECO2_ROLE_SYSTEM).text("Be \"brief\"\n").message(ECO2_ROLE_USER).text("안녕");
+    expect_body(
+        call,
+        R"({"model":"test-model","messages":[{"role":"system","content":"Be \"brief\"\n"},{"role":"user","content":"안녕"}],
+                    "stream":true,"stream_options":{"include_usage":true}})");
+}
+
+TEST(OpenAiRequest, everything_at_once) {
+    OpenAiCall call;
+    const std::vector<std::uint8_t> photo{0xFF, 0xD8, 0xFF, 0x00};
+    call.request.streamed(false)
+        .message(ECO2_ROLE_USER)
+        .text("What is it?")
+        .image_url("https://images.test/a?b=\"c\"", ECO2_DETAIL_LOW)
+        .image("image/jpeg", photo, ECO2_DETAIL_HIGH)
+        .image_url("https://images.test/d")
+        .message(ECO2_ROLE_ASSISTANT)
+        .text("A bottle")
+        .schema("vision", R"({"type":"object"})")
+        .max_output_tokens(500)
+        .temperature(0.25)
+        .params(" {\"seed\": 7, \"service_tier\": \"flex\"}\n");
+    expect_body(call,
+                R"({"model":"test-model","messages":[{"role":"user","content":[
+                      {"type":"text","text":"What is it?"},
+                      {"type":"image_url","image_url":{"url":"https://images.test/a?b=\"c\"","detail":"low"}},
+                      {"type":"image_url","image_url":{"url":"data:image/jpeg;base64,/9j/AA==","detail":"high"}},
+                      {"type":"image_url","image_url":{"url":"https://images.test/d"}}]},
+                      {"role":"assistant","content":"A bottle"}],
+                    "response_format":{"type":"json_schema","json_schema":{"name":"vision","strict":true,"schema":{"type":"object"}}},
+                    "max_completion_tokens":500,"temperature":0.25,"seed":7,"service_tier":"flex"})");
+}
+
+TEST(OpenAiRequest, compatible_servers_get_the_words_they_know) {
+    OpenAiCall call(
+        R"({"base_url":"http://127.0.0.1:1","max_tokens_field":"max_tokens","response_format":"json_object","stream_usage":false})");
+    call.request.message(ECO2_ROLE_USER).text("x").schema("s", "{}").max_output_tokens(0).params("{}");
+    expect_body(call,
+                R"({"model":"test-model","messages":[{"role":"user","content":"x"}],"stream":true,
+                    "response_format":{"type":"json_object"},"max_tokens":0})");
+}
+
+TEST(OpenAiRequest, headers_carry_the_placeholder_and_the_trace) {
+    OpenAiCall call(
+        R"({"base_url":"https://api.test/v1","organization":"org","project":"proj","extra_headers":{"X-Team":"blue"}})");
+    call.request.key(9).request_id("run-7").traceparent("00-abc-def-01");
+    const auto request = sent(call);
+    EXPECT_EQ(request.method, "POST");
+    EXPECT_EQ(request.url, "https://api.test/v1/chat/completions");
+    EXPECT_EQ(request.key, 9u);
+    EXPECT_EQ(request.header("authorization"), "Bearer {eco2:key}");
+    EXPECT_EQ(request.header("content-type"), "application/json");
+    EXPECT_EQ(request.header("accept"), "text/event-stream");
+    EXPECT_EQ(request.header("openai-organization"), "org");
+    EXPECT_EQ(request.header("openai-project"), "proj");
+    EXPECT_EQ(request.header("x-request-id"), "run-7");
+    EXPECT_EQ(request.header("traceparent"), "00-abc-def-01");
+    EXPECT_EQ(request.header("x-team"), "blue");
+}
+
+TEST(OpenAiRequest, without_a_key_or_with_a_header_for_it_no_bearer_is_sent) {
+    OpenAiCall keyless;
+    const auto plain = sent(keyless);
+    EXPECT_EQ(plain.header("authorization"), "");
+    EXPECT_EQ(plain.header("traceparent"), "");
+    OpenAiCall own(R"({"base_url":"https://api.test/v1","extra_headers":{"api-key":"{eco2:key}"}})");
+    own.request.key(3);
+    const auto request = sent(own);
+    EXPECT_EQ(request.header("authorization"), "");
+    EXPECT_EQ(request.header("api-key"), "{eco2:key}");
+}
+
+TEST(OpenAiRequest, what_cannot_be_sent_is_the_callers_fault) {
+    for (const char* const params : {"[]", "{", "null", "x"}) {
+        OpenAiCall call;
+        call.request.params(params);
+        EXPECT_EQ(sent(call).body, "");
+        EXPECT_EQ(call.sink.result().error_class, ECO2_CLASS_CALLER_FAULT) << params;
+        call.expect_clean();
+    }
+}
+
+TEST(OpenAiRequest, the_capabilities_follow_the_configuration) {
+    OpenAiCall usual;
+    const auto describe = [](OpenAiCall& call) {
+        return eco2::plugin::from_abi(*call.instance.provider_info()->describe(call.instance.provider_info()->self));
+    };
+    EXPECT_EQ(describe(usual), R"({"name":"openai","capabilities":{"vision":true,"json_schema":true,"streaming":true}})");
+    OpenAiCall none(R"({"base_url":"http://127.0.0.1:1","response_format":"none"})");
+    EXPECT_EQ(describe(none), R"({"name":"openai","capabilities":{"vision":true,"json_schema":false,"streaming":true}})");
+}
+
+}  // namespace
