@@ -4,6 +4,7 @@
 #include <CLI/CLI.hpp>
 
 #include <cstdio>
+#include <cstdlib>
 #include <exception>
 #include <memory>
 
@@ -131,6 +132,8 @@ void add_fake(CLI::App& app, int& exit_code) {
 }  // namespace
 
 int main(int argc, char** argv) {
+    // libvips would set this itself when the first photo comes, while other threads may be reading the environment.
+    setenv("VIPSHOME", "/usr", 0);
     try {
         CLI::App app("eco2: staged LLM pipelines, live over SSE or in batch, every part a plugin");
         app.set_version_flag("--version", std::string("eco2 ") + eco2::kVersion + " (" + eco2::kRevision + ")");
