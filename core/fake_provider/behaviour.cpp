@@ -55,6 +55,13 @@ std::optional<Fault> fault_by_name(std::string_view name) {
             return row.fault;
         }
     }
+    // The short forms, for the command line.
+    if (name == "cut_stream") {
+        return Fault::cut_stream;
+    }
+    if (name == "stall") {
+        return Fault::stall;
+    }
     return std::nullopt;
 }
 

@@ -14,7 +14,7 @@
 
 namespace eco2::fake {
 
-/// What can go wrong at a provider. The names on the wire are the enumerators' (see fault_name).
+/// What can go wrong at a provider. See fault_name for the names on the wire; `cut_stream` and `stall` are taken as well.
 enum class Fault {
     none,
     status,              // an error answer with `status`

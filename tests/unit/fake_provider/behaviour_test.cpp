@@ -25,6 +25,11 @@ TEST(FakeBehaviour, every_fault_has_its_own_name_and_is_read_back_by_it) {
     }
 }
 
+TEST(FakeBehaviour, short_names_are_taken_too) {
+    EXPECT_EQ(read_behaviour(object(R"({"fault":"cut_stream"})"))->fault, Fault::cut_stream);
+    EXPECT_EQ(read_behaviour(object(R"({"fault":"stall"})"))->fault, Fault::stall);
+}
+
 TEST(FakeBehaviour, wrong_keys_and_values_are_named_and_refused) {
     for (const std::string text : {R"({"falt":"status"})",
                                    R"({"fault":"stats"})",
