@@ -17,6 +17,9 @@
 namespace eco2::plugin_host {
 namespace {
 
+/// Beyond the grace, so that observers are told before their instances are given up.
+constexpr auto kTellingTime = std::chrono::milliseconds(250);
+
 /// The first directory that holds the plugin decides; what is wrong there is told, not passed over.
 Result<PluginFile> find_plugin(const Options& options, const std::string& plugin, const FileRules& rules) {
     for (const auto& directory : options.directories) {
@@ -104,7 +107,7 @@ public:
 
     Result<void> stop(std::chrono::milliseconds timeout) {
         assert_may_block();
-        const auto instances = all_instances();
+        const auto instances = started_instances();
         for (auto* instance : instances) {
             instance->drain();
         }
@@ -113,8 +116,7 @@ public:
             for (auto* instance : instances) {
                 instance->cancel_calls();
             }
-            // A little more than the grace, so that observers are told before the instances are given up.
-            wait_for_calls(instances, std::chrono::steady_clock::now() + limits::kCancelGrace + limits::kCancelGrace / 4);
+            wait_for_calls(instances, std::chrono::steady_clock::now() + limits::kCancelGrace + kTellingTime);
         }
         return finish(instances);
     }
@@ -161,11 +163,11 @@ private:
         return library;
     }
 
-    std::vector<Instance*> all_instances() const {
+    std::vector<Instance*> started_instances() const {
         const std::shared_lock lock(mutex_);
         std::vector<Instance*> instances;
         for (const auto& [id, record] : records_) {
-            if (record.instance != nullptr) {
+            if (record.instance != nullptr && record.instance->state() == InstanceState::started) {
                 instances.push_back(record.instance.get());
             }
         }
