@@ -1,13 +1,12 @@
 #include "net/proxy.hpp"
 
 #include "base/text.hpp"
+#include "net/strict_uri.hpp"
 #include "net/url_guard.hpp"
 
-#include <boost/url/parse.hpp>
-#include <boost/url/url_view.hpp>
+#include <algorithm>
 
 namespace eco2::net {
-namespace urls = boost::urls;
 namespace {
 
 std::vector<std::string> split_list(std::string_view list) {
@@ -40,15 +39,13 @@ Result<ProxyRules> ProxyRules::make(const std::string& proxy_url, std::string_vi
     if (proxy_url.empty()) {
         return rules;
     }
-    const auto parsed = urls::parse_uri(proxy_url);
-    const bool has_bad_port = parsed && !parsed->port().empty() && parsed->port_number() == 0;
-    if (!parsed || has_bad_port || parsed->scheme() != "http" || parsed->encoded_host_address().empty()) {
+    const auto parsed = parse_strict_uri(proxy_url);
+    if (!parsed || parsed->scheme() != "http" || parsed->encoded_host_address().empty()) {
         return fail(Errc::config_invalid, "the proxy must be http://[user:password@]host[:port]");
     }
     rules.has_proxy_ = true;
-    const auto host = parsed->encoded_host_address();
-    rules.proxy_.host = to_lower_ascii(std::string_view(host.data(), host.size()));
-    rules.proxy_.port = parsed->port().empty() ? "80" : std::string(parsed->port().data(), parsed->port().size());
+    rules.proxy_.host = to_lower_ascii(view_of(parsed->encoded_host_address()));
+    rules.proxy_.port = parsed->port().empty() ? "80" : view_of(parsed->port());
     if (parsed->has_userinfo()) {
         rules.proxy_.authorization = "Basic " + base64_encode(parsed->user() + ":" + parsed->password());
     }

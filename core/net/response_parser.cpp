@@ -117,7 +117,7 @@ Result<void> ResponseParser::feed(std::string_view bytes) {
     }
     // Told at once, not when the peer at last closes.
     const std::string_view start = "HTTP/1.";
-    if (!impl_->is_header_done() && bytes.substr(0, start.size()) != start.substr(0, bytes.size())) {
+    if (impl_->status() == 0 && bytes.substr(0, start.size()) != start.substr(0, bytes.size())) {
         return fail(Errc::provider_bad_answer, "the answer is not HTTP/1.1");
     }
     Result<void> result;

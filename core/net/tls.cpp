@@ -138,10 +138,6 @@ bool is_tls_cut_off(const ssl_st* ssl) noexcept {
     return has_ended && SSL_get_verify_result(ssl) == X509_V_OK;
 }
 
-bool is_tls_resumed(const ssl_st* ssl) noexcept {
-    return SSL_session_reused(ssl) == 1;
-}
-
 std::string tls_error_text(const ssl_st* ssl) {
     const long verdict = ssl != nullptr ? SSL_get_verify_result(ssl) : X509_V_OK;
     if (verdict != X509_V_OK) {

@@ -45,7 +45,6 @@ SslPtr make_client_ssl(ssl_ctx_st& context, const std::string& host, SslSessionS
 
 /// Whether the last TLS failure of this thread is the peer's closing, not a refusal by either side.
 bool is_tls_cut_off(const ssl_st* ssl) noexcept;
-bool is_tls_resumed(const ssl_st* ssl) noexcept;
 
 /// Why the last TLS call of this thread failed, for people; a refused certificate first.
 std::string tls_error_text(const ssl_st* ssl);

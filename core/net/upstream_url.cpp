@@ -1,9 +1,7 @@
 #include "net/upstream_url.hpp"
 
 #include "base/text.hpp"
-
-#include <boost/url/parse.hpp>
-#include <boost/url/url_view.hpp>
+#include "net/strict_uri.hpp"
 
 namespace eco2::net {
 namespace urls = boost::urls;
@@ -28,12 +26,12 @@ std::string UpstreamUrl::host_and_port() const {
 }
 
 Result<UpstreamUrl> parse_upstream_url(std::string_view url) {
-    const auto parsed = urls::parse_uri(url);
+    const auto parsed = parse_strict_uri(url);
     if (!parsed) {
         return unusable(url, "not an absolute URL");
     }
     const urls::url_view& view = *parsed;
-    const std::string scheme = to_lower_ascii(std::string_view(view.scheme().data(), view.scheme().size()));
+    const std::string scheme = to_lower_ascii(view_of(view.scheme()));
     if (scheme != "http" && scheme != "https") {
         return unusable(url, "neither an http nor an https URL");
     }
@@ -42,21 +40,19 @@ Result<UpstreamUrl> parse_upstream_url(std::string_view url) {
     }
     UpstreamUrl out;
     out.is_tls = scheme == "https";
-    const auto address = view.encoded_host_address();
-    out.host = to_lower_ascii(std::string_view(address.data(), address.size()));
+    out.host = to_lower_ascii(view_of(view.encoded_host_address()));
     const char* own_port = out.is_tls ? "443" : "80";
-    const auto port = view.port();
-    out.port = port.empty() ? own_port : std::string(port.data(), port.size());
-    if (out.host.empty() || out.host.find('%') != out.host.npos || (!port.empty() && view.port_number() == 0)) {
+    const std::string_view port = view_of(view.port());
+    out.port = port.empty() ? own_port : port;
+    if (out.host.empty() || out.host.find('%') != out.host.npos) {
         return unusable(url, "the URL has no usable host or port");
     }
     out.authority = with_brackets(out.host) + (out.port == own_port ? "" : ":" + out.port);
-    const auto path = view.encoded_path();
-    out.target = path.empty() ? "/" : std::string(path.data(), path.size());
+    const std::string_view path = view_of(view.encoded_path());
+    out.target = path.empty() ? "/" : path;
     if (view.has_query()) {
-        const auto query = view.encoded_query();
         out.target += '?';
-        out.target.append(query.data(), query.size());
+        out.target += view_of(view.encoded_query());
     }
     return out;
 }

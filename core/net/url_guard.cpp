@@ -3,9 +3,7 @@
 #include "base/limits.hpp"
 #include "base/text.hpp"
 #include "net/ip_address.hpp"
-
-#include <boost/url/parse.hpp>
-#include <boost/url/url_view.hpp>
+#include "net/strict_uri.hpp"
 
 #include <algorithm>
 
@@ -102,7 +100,7 @@ std::string normal_form(const urls::url_view& url, std::string_view scheme, cons
         out += ":" + std::to_string(url.port_number());
     }
     const auto path = url.encoded_path();
-    out += path.empty() ? "/" : view_of(path);
+    out += path.empty() ? std::string_view("/") : view_of(path);
     if (url.has_query()) {
         out += "?";
         out += view_of(url.encoded_query());
@@ -113,8 +111,8 @@ std::string normal_form(const urls::url_view& url, std::string_view scheme, cons
 }  // namespace
 
 Result<std::string> check_image_url(std::string_view url, const UrlRules& rules) {
-    const auto parsed = urls::parse_uri(url);
-    if (!parsed || !parsed->has_authority()) {
+    const auto parsed = parse_strict_uri(url);
+    if (!parsed) {
         return fail(Errc::url_invalid, "image_url is not an absolute URL");
     }
     const std::string scheme = to_lower_ascii(view_of(parsed->scheme()));
@@ -133,9 +131,6 @@ Result<std::string> check_image_url(std::string_view url, const UrlRules& rules)
     }
     if (parsed->has_userinfo()) {
         return fail(Errc::url_invalid, "image_url must not have a user name or password");
-    }
-    if (!parsed->port().empty() && parsed->port_number() == 0) {
-        return fail(Errc::url_invalid, "image_url has a port that cannot be used");
     }
     if (url.size() > limits::kUrlBytesMax) {
         return fail(Errc::url_invalid, "image_url is longer than " + std::to_string(limits::kUrlBytesMax) + " bytes");
