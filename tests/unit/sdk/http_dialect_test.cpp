@@ -287,11 +287,13 @@ TEST(HttpDialect, a_request_that_cannot_be_encoded_ends_the_call_without_sending
 }
 
 TEST(HttpDialect, a_decoder_that_cannot_be_made_refuses_the_start) {
-    Fixture f;
-    f.request.model("decoder throws");
-    EXPECT_EQ(f.start(), ECO2_RESOURCE_EXHAUSTED);
-    f.host.run_until_idle();
-    EXPECT_FALSE(f.sink.is_done());
+    for (const std::string model : {"decoder throws", "no decoder"}) {
+        Fixture f;
+        f.request.model(model);
+        EXPECT_EQ(f.start(), model == "no decoder" ? ECO2_INTERNAL : ECO2_RESOURCE_EXHAUSTED);
+        f.host.run_until_idle();
+        EXPECT_FALSE(f.sink.is_done());
+    }
 }
 
 TEST(HttpDialect, a_client_that_refuses_the_start_is_passed_on_without_callbacks) {

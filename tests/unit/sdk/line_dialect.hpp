@@ -74,6 +74,9 @@ public:
         if (request.model() == "decoder throws") {
             throw std::runtime_error("thrown in decoder");
         }
+        if (request.model() == "no decoder") {
+            return nullptr;
+        }
         return std::make_unique<LineDecoder>();
     }
     plugin::Failure classify_error(int status, const plugin::Headers& headers, std::string_view body) override {

@@ -37,6 +37,9 @@ public:
                               const eco2_call** out) {
         std::unique_ptr<HttpCall, Deleter> made(new HttpCall(dialect, http, sink));
         made->decoder_ = dialect.decoder(GenerateRequest(generate));
+        if (made->decoder_ == nullptr) {
+            return ECO2_INTERNAL;
+        }
         HttpCall* const call = made.release();
         *out = &call->table_;
         const eco2_http_request sent = abi_request(request, generate);
