@@ -67,6 +67,19 @@ void outline(const json::value& value, int level, std::string& out) {
     out += indent + (value.is_array() ? joined(value.get_array()) : plain(value)) + '\n';
 }
 
+/// Prompts put values into blocks like <user_input>: no value may close its block.
+void append_marked(std::string& out, std::string_view text) {
+    for (std::size_t at = 0; at < text.size();) {
+        const auto mark = text.find('<', at);
+        out += text.substr(at, mark - at);
+        if (mark == std::string_view::npos) {
+            return;
+        }
+        out += "\\u003c";
+        at = mark + 1;
+    }
+}
+
 Result<json::value> data_value(std::string_view argument, const std::map<std::string, std::string, std::less<>>& data) {
     constexpr std::string_view kPrefix = "data.";
     const auto found = argument.starts_with(kPrefix) ? data.find(argument.substr(kPrefix.size())) : data.end();
@@ -115,7 +128,7 @@ std::string TextTemplate::render(const RunValues& values) const {
         if (piece.verb == Verb::literal) {
             out += piece.literal;
         } else if (piece.verb == Verb::json) {
-            out += values.json(piece.path);
+            append_marked(out, values.json(piece.path));
         } else if (const auto* value = values.find(piece.path); value != nullptr && !value->is_null()) {
             out += plain(*value);
         }

@@ -68,17 +68,26 @@ through_host() { # name users ramp duration think_ms
         --think-ms "$5" --unique-users --health "http://127.0.0.1:$SERVE_PORT/health" --pid "$serve_pid"
 }
 
-# The floor: the load runner sends the provider what the host has just sent it, two calls one after the other, without the host.
-direct() { # name users ramp duration think_ms
+# One run through the host: it warms up, and its two calls are what the direct users will send.
+capture_bodies() {
+    curl -fsS -o "$OUT/first_run.txt" -H "content-type: application/json" \
+        -d "{\"image_url\":\"https://$IMAGE_HOST/scan/00000000000000000000000000000000.jpg\"}" \
+        "http://127.0.0.1:$SERVE_PORT/api/v1/scan/classify/completion"
     curl -fsS "http://127.0.0.1:$FAKE_PORT/fake/stats" >"$OUT/stats.json"
     python3 - "$OUT" <<'PY'
 import json, sys
 out = sys.argv[1]
 bodies = json.load(open(out + "/stats.json"))["bodies"]
 for name in ("vision", "answer"):
-    body = next(b for b in reversed(bodies) if '"name":"%s"' % name in b.replace('": "', '":"'))
-    open("%s/%s.body.json" % (out, name), "w").write(body)
+    found = [b for b in bodies if json.loads(b).get("response_format", {}).get("json_schema", {}).get("name") == name]
+    if not found:
+        sys.exit(f"the host sent no {name} request; see {out}/first_run.txt and {out}/serve.log")
+    open(f"{out}/{name}.body.json", "w").write(found[-1])
 PY
+}
+
+# The floor: what the host sends to the provider, sent by the load runner itself, two calls one after the other.
+direct() { # name users ramp duration think_ms
     load "$1" --url "http://127.0.0.1:$FAKE_PORT/v1/chat/completions" --direct --header "authorization: Bearer sk-fake" \
         --body "$OUT/vision.body.json" --body "$OUT/answer.body.json" --users "$2" --ramp "$3" --duration "$4" --think-ms "$5" --pid "$fake_pid"
 }
@@ -86,6 +95,7 @@ PY
 names=()
 point() { # name users ramp duration think_ms vision_ms answer_ms
     start_both "$6" "$7"
+    capture_bodies
     through_host "$1" "$2" "$3" "$4" "$5"
     direct "$1-direct" "$2" "$3" "$4" "$5"
     stop_both

@@ -1,0 +1,81 @@
+#pragma once
+
+#include "app/api.hpp"
+#include "fake_provider/fake_provider.hpp"
+#include "net/server.hpp"
+#include "runtime/host.hpp"
+
+#include <gtest/gtest.h>
+
+#include <filesystem>
+#include <map>
+#include <memory>
+#include <mutex>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+namespace eco2::test {
+
+/// A reply as a client saw it.
+struct Reply {
+    int status = 0;
+    std::string head;  // status line and header lines
+    std::string body;  // without chunk framing
+
+    /// The JSON of all `data:` frames, in order; comments left out.
+    std::vector<std::string> frames() const;
+};
+
+/// A whole host in this process: the shipped configuration and plugins, real sockets, and a fake provider behind it.
+class HostFixture : public ::testing::Test {
+protected:
+    HostFixture();
+    ~HostFixture() override;
+
+    /// Environment variables that the configuration sees; set before start_host.
+    std::map<std::string, std::string> environment;
+    /// Another configuration file than the shipped one.
+    std::filesystem::path config_file;
+
+    /// Loads everything and starts listening.
+    void start_host();
+    Result<void> try_start_host();
+    void stop_host();
+
+    /// Sends one request and reads the whole reply. `headers` are whole lines with their CRLF.
+    Reply request(std::string_view method, std::string_view path, std::string_view body = {}, std::string_view headers = {});
+    Reply scan(std::string_view body) { return request("POST", "/api/v1/scan/classify/completion", body); }
+    Reply classify(std::string_view body) { return request("POST", "/api/v1/scan/classify", body); }
+
+    /// POST /fake/behaviour.
+    void fake(std::string_view behaviour);
+    fake::FakeStats fake_stats() const { return fake_->stats(); }
+
+    std::filesystem::path data_dir() const { return directory_ / "data"; }
+    unsigned short port() const { return server_->port(); }
+    std::vector<std::string> log_lines() const;
+
+    static std::filesystem::path build_dir();
+    static std::filesystem::path source_dir();
+
+    const std::filesystem::path directory_;  // of this test, removed afterwards
+    std::unique_ptr<runtime::Host> host_;
+
+private:
+    net::IoThreads fake_threads_;
+    std::unique_ptr<fake::FakeProvider> fake_;
+    std::unique_ptr<app::Api> api_;
+    std::unique_ptr<net::Server> server_;
+    mutable std::mutex log_mutex_;
+    std::vector<std::string> log_;
+};
+
+inline const std::string kUrlBody = R"({"image_url":"https://images.example.com/a.jpg"})";
+
+/// One HTTP request to 127.0.0.1:port, Connection: close, read to the end.
+Reply http(
+    unsigned short port, std::string_view method, std::string_view path, std::string_view body, std::string_view headers);
+
+}  // namespace eco2::test
