@@ -234,7 +234,7 @@ TEST(PluginCalls, pieces_of_another_thread_arrive_in_order) {
     ManualHost host;
     Recorder seen;
     ASSERT_TRUE(host.generate(host.odd("own_thread"), seen));
-    host.executor.run_until([&] { return seen.ends == 1; });
+    host.executor.run_until([&] { return seen.ends == 1 && host.status().calls_open == 0; });
     EXPECT_EQ(seen.text, "abc");
     EXPECT_FALSE(seen.has_failed);
     EXPECT_EQ(host.status().contract_violations, 0U);
@@ -244,7 +244,7 @@ TEST(PluginCalls, paused_observer_is_not_flooded_by_another_thread) {
     ManualHost host;
     Recorder seen;
     ASSERT_TRUE(host.generate(host.odd("flood"), seen));
-    host.executor.run_until([&] { return seen.ends == 1; });
+    host.executor.run_until([&] { return seen.ends == 1 && host.status().calls_open == 0; });
     ASSERT_TRUE(seen.has_failed);
     EXPECT_EQ(seen.error.error.code, Errc::provider_bad_answer);
     EXPECT_LE(seen.text.size(), limits::kProviderTextBytesMax);
