@@ -176,17 +176,18 @@ TEST_F(FakeProviderServer, a_whole_answer_comes_on_time_and_says_that_it_is_fake
 }
 
 TEST_F(FakeProviderServer, a_stream_arrives_in_many_pieces_and_ends_with_done) {
+    behave(R"({"latency":{"answer_ms":600}})");
     Wire wire(provider_->port());
-    wire.send(post("/v1/chat/completions", kAnswerStream));
     std::string reply;
     const Clock::time_point start = Clock::now();
+    wire.send(post("/v1/chat/completions", kAnswerStream));
     wire.read(reply, milliseconds(5000), [](const std::string& bytes) {
         return bytes.find("\"role\":\"assistant\"") != std::string::npos;
     });
-    EXPECT_GE(Clock::now() - start, milliseconds(40));
+    EXPECT_GE(Clock::now() - start, milliseconds(240));
     EXPECT_EQ(reply.find("[DONE]"), std::string::npos) << "the first piece must not wait for the last";
     wire.read(reply, milliseconds(5000), has_whole_reply);
-    EXPECT_GE(Clock::now() - start, milliseconds(115));
+    EXPECT_GE(Clock::now() - start, milliseconds(600));
     EXPECT_NE(reply.find("transfer-encoding: chunked"), std::string::npos);
     EXPECT_NE(reply.find("data: [DONE]\n\n"), std::string::npos);
     wire.send(post("/v1/chat/completions", kVision));
@@ -249,7 +250,7 @@ TEST_F(FakeProviderServer, broken_wires_look_broken_to_the_client) {
 }
 
 TEST_F(FakeProviderServer, a_slow_head_trickles_and_the_answer_is_whole) {
-    behave(R"({"fault":"slow_headers","delay_ms":200})");
+    behave(R"({"fault":"slow_headers","delay_ms":1000})");
     Wire wire(provider_->port());
     wire.send(post("/v1/chat/completions", kVision));
     std::string reply;
