@@ -1,29 +1,12 @@
 #include "host_fixture.hpp"
 
 #include "base/ids.hpp"
-#include "base/text.hpp"
 #include "config/host_config.hpp"
-#include "unit/net/raw_socket.hpp"
 
-#include <cstdlib>
 #include <optional>
 
 namespace eco2::test {
 namespace {
-
-std::string unchunked(std::string_view body) {
-    std::string out;
-    while (!body.empty()) {
-        const auto line = body.find("\r\n");
-        const auto size = std::strtoul(std::string(body.substr(0, line)).c_str(), nullptr, 16);
-        if (line == std::string_view::npos || size == 0 || line + 2 + size > body.size()) {
-            break;
-        }
-        out += body.substr(line + 2, size);
-        body.remove_prefix(line + 2 + size + 2);
-    }
-    return out;
-}
 
 net::IoThreads::Options one_thread() {
     net::IoThreads::Options options;
@@ -32,45 +15,6 @@ net::IoThreads::Options one_thread() {
 }
 
 }  // namespace
-
-std::vector<std::string> Reply::frames() const {
-    std::vector<std::string> out;
-    std::string_view rest = body;
-    while (!rest.empty()) {
-        const auto end = rest.find("\n\n");
-        const auto frame = rest.substr(0, end);
-        constexpr std::string_view kData = "data: ";
-        if (frame.starts_with(kData)) {
-            out.emplace_back(frame.substr(kData.size()));
-        }
-        rest.remove_prefix(end == std::string_view::npos ? rest.size() : end + 2);
-    }
-    return out;
-}
-
-Reply http(
-    unsigned short port, std::string_view method, std::string_view path, std::string_view body, std::string_view headers) {
-    auto socket = RawSocket::connect(port);
-    std::string text = std::string(method) + " " + std::string(path) + " HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n";
-    text += headers;
-    if (!body.empty()) {
-        text += "Content-Type: application/json\r\nContent-Length: " + std::to_string(body.size()) + "\r\n";
-    }
-    socket.send(text + "\r\n" + std::string(body));
-    const std::string answer = socket.read_to_end();
-    Reply reply;
-    const auto end = answer.find("\r\n\r\n");
-    if (end == std::string::npos) {
-        return reply;
-    }
-    reply.head = answer.substr(0, end);
-    reply.status = std::atoi(reply.head.c_str() + std::string_view("HTTP/1.1 ").size());
-    reply.body = answer.substr(end + 4);
-    if (to_lower_ascii(reply.head).find("transfer-encoding: chunked") != std::string::npos) {
-        reply.body = unchunked(reply.body);
-    }
-    return reply;
-}
 
 std::filesystem::path HostFixture::build_dir() {
     return ECO2_TEST_BUILD_DIR;

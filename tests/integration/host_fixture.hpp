@@ -4,6 +4,7 @@
 #include "fake_provider/fake_provider.hpp"
 #include "net/server.hpp"
 #include "runtime/host.hpp"
+#include "support/http_request.hpp"
 
 #include <gtest/gtest.h>
 
@@ -17,16 +18,6 @@
 #include <vector>
 
 namespace eco2::test {
-
-/// A reply as a client saw it.
-struct Reply {
-    int status = 0;
-    std::string head;  // status line and header lines
-    std::string body;  // without chunk framing
-
-    /// The JSON of all `data:` frames, in order; comments left out.
-    std::vector<std::string> frames() const;
-};
 
 /// A whole host in this process: the shipped configuration and plugins, real sockets, and a fake provider behind it.
 class HostFixture : public ::testing::Test {
@@ -73,9 +64,5 @@ private:
 };
 
 inline const std::string kUrlBody = R"({"image_url":"https://images.example.com/a.jpg"})";
-
-/// One HTTP request to 127.0.0.1:port, Connection: close, read to the end.
-Reply http(
-    unsigned short port, std::string_view method, std::string_view path, std::string_view body, std::string_view headers);
 
 }  // namespace eco2::test

@@ -1,6 +1,6 @@
 #include "base/text.hpp"
 #include "host_fixture.hpp"
-#include "unit/net/raw_socket.hpp"
+#include "support/raw_socket.hpp"
 
 #include <boost/json/parse.hpp>
 #include <boost/json/serialize.hpp>

@@ -1,6 +1,6 @@
 #include "net/server.hpp"
 
-#include "unit/net/raw_socket.hpp"
+#include "support/raw_socket.hpp"
 
 #include <gtest/gtest.h>
 

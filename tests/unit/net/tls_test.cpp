@@ -1,6 +1,6 @@
 #include "net/client.hpp"
 #include "net/server.hpp"
-#include "unit/net/raw_socket.hpp"
+#include "support/raw_socket.hpp"
 #include "unit/net/recorder.hpp"
 #include "unit/net/test_certificates.hpp"
 
