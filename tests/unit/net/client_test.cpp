@@ -409,7 +409,7 @@ TEST_F(ClientTest, an_early_answer_to_a_large_request_is_heard) {
     start();
     for (const bool closes : {false, true}) {
         auto seen = recorder();
-        ASSERT_FALSE(seen->start(request("/", std::string(32 * 1024 * 1024, 'x'))));
+        ASSERT_FALSE(seen->start(request("/", std::string(12 * 1024 * 1024, 'x'))));
         RawSocket server = peer_.accept();
         server.read_until("\r\n\r\n");
         server.send("HTTP/1.1 413 Too Large\r\nContent-Length: 3\r\n\r\nbig");

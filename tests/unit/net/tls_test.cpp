@@ -118,11 +118,11 @@ TEST_F(TlsTest, a_good_chain_serves_replies_and_streams_over_one_connection) {
 
 TEST_F(TlsTest, large_bodies_pass_both_ways) {
     start(certificates_.good(), trusting(certificates_.ca()));
-    const std::string body(4 * 1024 * 1024, 'z');
+    const std::string body(1024 * 1024, 'z');
     Recorder seen(threads_, *client_);
     EXPECT_FALSE(seen.start(request("localhost", "/", body)));
     EXPECT_EQ(seen.wait(), "ok") << seen.detail();
-    EXPECT_EQ(seen.body(), body);
+    EXPECT_TRUE(seen.body() == body);
 }
 
 TEST_F(TlsTest, a_certificate_for_another_name_is_refused) {
