@@ -3,6 +3,9 @@
 
 #include <CLI/CLI.hpp>
 
+#include <fcntl.h>
+#include <unistd.h>
+
 #include <cstdio>
 #include <cstdlib>
 #include <exception>
@@ -129,9 +132,21 @@ void add_fake(CLI::App& app, int& exit_code) {
     });
 }
 
+/// A file that is opened while 0, 1 or 2 is free gets that number; the log would then be written into it, be it a database.
+void open_standard_streams() {
+    int fd = open("/dev/null", O_RDWR);
+    while (fd >= 0 && fd <= STDERR_FILENO) {
+        fd = dup(fd);
+    }
+    if (fd > STDERR_FILENO) {
+        close(fd);
+    }
+}
+
 }  // namespace
 
 int main(int argc, char** argv) {
+    open_standard_streams();
     // libvips would set this itself when the first photo comes, while other threads may be reading the environment.
     setenv("VIPSHOME", "/usr", 0);
     try {

@@ -43,8 +43,12 @@ FaultClass fault_of_status(eco2_status status) noexcept {
     }
 }
 
-/// The host's own HTTP service names its errors; a provider that passes such a name on loses nothing.
+/// The host's own HTTP service names its errors; a provider that passes such a name on loses nothing. "malformed" is the one
+/// word of plugins that the ABI gives a meaning.
 Errc provider_fault_of(std::string_view code) noexcept {
+    if (code == "malformed") {
+        return Errc::provider_bad_answer;
+    }
     for (const auto passed : {Errc::provider_unreachable,
                               Errc::provider_tls,
                               Errc::provider_reset,

@@ -262,7 +262,7 @@ std::vector<PluginSummary> PluginHost::list(const Options& options) {
         std::vector<std::string> names;
         std::error_code ec;
         for (const auto& entry : std::filesystem::directory_iterator(directory, ec)) {
-            if (entry.is_directory(ec)) {
+            if (entry.is_directory(ec) && std::filesystem::exists(entry.path() / "plugin.toml", ec)) {
                 names.push_back(entry.path().filename().string());
             }
         }

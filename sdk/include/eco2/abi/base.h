@@ -79,7 +79,7 @@ typedef struct eco2_error { /* borrowed for the callback */
     uint32_t flags;               /* ECO2_ERROR_* */
     uint32_t reserved;
     int64_t retry_after_ms; /* -1: no hint */
-    eco2_str code;          /* stable, open vocabulary, e.g. "insufficient_quota" */
+    eco2_str code;          /* stable, open vocabulary, e.g. "insufficient_quota"; "malformed": an answer that cannot be read */
     eco2_str message;       /* for people; no secrets */
 } eco2_error;
 
