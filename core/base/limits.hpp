@@ -16,14 +16,14 @@ inline constexpr auto kRequestHeadTimeout = 10s;                       // a slow
 inline constexpr auto kRequestBodyTimeout = 30s;                       // 14 MiB at 4 Mbit/s
 inline constexpr auto kConnectionIdleTimeout = 75s;                    // between requests; above common proxies' 60 s
 inline constexpr auto kWriteStallTimeout = 10s;                        // a client that never reads
-inline constexpr std::size_t kConnectionsMax = 20'000;                  // the system's descriptors of one process
-inline constexpr std::size_t kPipelinedBytesMax = 32 * 1024;            // read ahead while a reply is due; beyond it the socket waits
-inline constexpr auto kLingerTimeout = 1s;                              // for the client to read a refusal before the reset
-inline constexpr std::size_t kLingerBytesMax = 32 * 1024 * 1024;        // of a body nobody wants: two of the largest
-inline constexpr std::size_t kSocketReadBytes = 64 * 1024;              // one shared buffer per I/O thread, never one a connection
-inline constexpr auto kAcceptPause = 50ms;                              // after an accept that failed for want of descriptors
-inline constexpr std::size_t kQuestionBytesMax = 2'000;                // bytes of user_input: it is copied into two prompts
-inline constexpr std::size_t kInlineParseBytesMax = 64 * 1024;          // larger bodies are parsed on the blocking pool
+inline constexpr std::size_t kConnectionsMax = 20'000;                 // the system's descriptors of one process
+inline constexpr std::size_t kPipelinedBytesMax = 32 * 1024;      // read ahead while a reply is due; beyond it the socket waits
+inline constexpr auto kLingerTimeout = 1s;                        // for the client to read a refusal before the reset
+inline constexpr std::size_t kLingerBytesMax = 32 * 1024 * 1024;  // of a body nobody wants: two of the largest
+inline constexpr std::size_t kSocketReadBytes = 64 * 1024;        // one shared buffer per I/O thread, never one a connection
+inline constexpr auto kAcceptPause = 50ms;                        // after an accept that failed for want of descriptors
+inline constexpr std::size_t kQuestionBytesMax = 2'000;           // bytes of user_input: it is copied into two prompts
+inline constexpr std::size_t kInlineParseBytesMax = 64 * 1024;    // larger bodies are parsed on the blocking pool
 inline constexpr std::size_t kUrlBytesMax = 2'048;
 inline constexpr std::size_t kJsonDepthMax = 32;
 
@@ -35,10 +35,10 @@ inline constexpr long kImagePixelsMax = 40'000'000;
 inline constexpr int kImageSideTarget = 1'024;      // what vision models see at high detail
 inline constexpr std::size_t kImageQueueMax = 256;  // photos waiting for the photo pool
 inline constexpr std::size_t kImageThreads = 2;
-inline constexpr std::size_t kImageQueueBytesMax = 512 * 1024 * 1024;   // 256 photos of the largest size would be 2.5 GiB
-inline constexpr auto kImageDecodeTimeMax = 5s;                         // 40 MP take about 0.5 s; more is a hostile file
-inline constexpr std::size_t kImageSegmentsMax = 20'000;                // a 10 MB PNG with 8 KiB chunks has 1,300; read on an I/O thread
-inline constexpr int kImageJpegQuality = 82;                            // a photo of 1,024 px is then about 95 KB
+inline constexpr std::size_t kImageQueueBytesMax = 512 * 1024 * 1024;  // 256 photos of the largest size would be 2.5 GiB
+inline constexpr auto kImageDecodeTimeMax = 5s;                        // 40 MP take about 0.5 s; more is a hostile file
+inline constexpr std::size_t kImageSegmentsMax = 20'000;  // a 10 MB PNG with 8 KiB chunks has 1,300; read on an I/O thread
+inline constexpr int kImageJpegQuality = 82;              // a photo of 1,024 px is then about 95 KB
 
 // upstream
 inline constexpr auto kUpstreamConnectTimeout = 5s;
@@ -47,10 +47,10 @@ inline constexpr std::size_t kUpstreamBodyBytesMax = 8 * 1024 * 1024;
 inline constexpr std::size_t kUpstreamIdlePerOriginMax = 4'096;  // per I/O thread; beyond it connections are closed
 inline constexpr auto kUpstreamIdleTimeout = 30s;                // below common servers' 60 s, so that they do not win the race
 inline constexpr std::size_t kUpstreamWaitingMax = 16'384;       // exchanges open per I/O thread
-inline constexpr auto kNameLifetime = 30s;                              // a resolved name is asked again after it; providers move slowly
-inline constexpr std::size_t kNamesKeptMax = 1'024;                     // per I/O thread; plugins may ask for any host
-inline constexpr std::size_t kTlsSessionsKeptMax = 256;                 // per I/O thread, one an origin
-inline constexpr std::size_t kProxyHeadBytesMax = 8 * 1024;             // of a proxy's answer to CONNECT
+inline constexpr auto kNameLifetime = 30s;                   // a resolved name is asked again after it; providers move slowly
+inline constexpr std::size_t kNamesKeptMax = 1'024;          // per I/O thread; plugins may ask for any host
+inline constexpr std::size_t kTlsSessionsKeptMax = 256;      // per I/O thread, one an origin
+inline constexpr std::size_t kProxyHeadBytesMax = 8 * 1024;  // of a proxy's answer to CONNECT
 inline constexpr std::size_t kSseLineBytesMax = 1024 * 1024;
 inline constexpr std::size_t kProviderTextBytesMax = 256 * 1024;  // a stage's answer
 
@@ -61,14 +61,15 @@ inline constexpr auto kKeepAliveInterval = 1s;   // the seed's contract on class
 inline constexpr auto kDrainTimeout = 130s;      // a run's deadline and its last frame
 
 // files that people write
-inline constexpr std::size_t kConfigFileBytesMax = 8 * 1024 * 1024;     // configuration, prompts, schemas, taxonomy: all held in memory
-inline constexpr std::size_t kSecretBytesMin = 6;                       // a shorter one would blot out ordinary words in the log
+inline constexpr std::size_t kConfigFileBytesMax =
+    8 * 1024 * 1024;                               // configuration, prompts, schemas, taxonomy: all held in memory
+inline constexpr std::size_t kSecretBytesMin = 6;  // a shorter one would blot out ordinary words in the log
 
 // log and metrics
-inline constexpr std::size_t kLogValueBytesMax = 8 * 1024;              // of a message or a field: a line stays readable
+inline constexpr std::size_t kLogValueBytesMax = 8 * 1024;  // of a message or a field: a line stays readable
 inline constexpr std::size_t kMetricLabelBytesMax = 128;
-inline constexpr std::size_t kHostMetricLabelSetsMax = 2'048;           // per metric: 20 providers by 50 error codes by some kinds
-inline constexpr std::size_t kPluginMetricsMax = 256;                   // of all plugins together
+inline constexpr std::size_t kHostMetricLabelSetsMax = 2'048;  // per metric: 20 providers by 50 error codes by some kinds
+inline constexpr std::size_t kPluginMetricsMax = 256;          // of all plugins together
 inline constexpr std::size_t kPluginMetricLabelsMax = 8;
 
 // plugins
@@ -77,24 +78,25 @@ inline constexpr std::size_t kBlockingQueueMax = 10'000;
 inline constexpr auto kCancelGrace = 1s;
 inline constexpr auto kPluginCallMax = 10ms;  // longer on an I/O thread is logged and counted
 inline constexpr std::size_t kMetricLabelSetsMax = 64;
-inline constexpr std::size_t kInstanceMetricsMax = 64;                  // per plugin instance
-inline constexpr std::size_t kPluginTimersMax = 65'536;                 // per instance: one for each open run, and room
-inline constexpr std::size_t kPluginHttpHeadersMax = 64;                // of one request of a plugin's
-inline constexpr std::size_t kCallQueueBytesMax = 64 * 1024;            // told by another thread and not yet fetched; then PAUSE
-inline constexpr std::size_t kRetiredCallsKept = 256;                   // ended calls kept to recognise callbacks that come too late
-inline constexpr auto kPluginHealthTimeout = 2s;                        // an instance's self-test at start-up
+inline constexpr std::size_t kInstanceMetricsMax = 64;        // per plugin instance
+inline constexpr std::size_t kPluginTimersMax = 65'536;       // per instance: one for each open run, and room
+inline constexpr std::size_t kPluginHttpHeadersMax = 64;      // of one request of a plugin's
+inline constexpr std::size_t kCallQueueBytesMax = 64 * 1024;  // told by another thread and not yet fetched; then PAUSE
+inline constexpr std::size_t kRetiredCallsKept = 256;         // ended calls kept to recognise callbacks that come too late
+inline constexpr auto kPluginHealthTimeout = 2s;              // an instance's self-test at start-up
 
 // grants
 inline constexpr auto kGrantCommitWindow = 5ms;  // one commit costs 0.4 ms of CPU, however many rows
 inline constexpr std::size_t kGrantBatchMax = 256;
 inline constexpr std::size_t kGrantQueueMax = 10'000;
-inline constexpr std::size_t kKnownGrantsMax = 100'000;  // remembered (user, character) pairs that need no write
-inline constexpr std::size_t kGrantFieldBytesMax = 1'024;               // a plugin chooses code and name
-inline constexpr std::size_t kGrantSettleRows = 50;                     // one settling costs one commit
-inline constexpr auto kGrantSettleInterval = 5s;                        // so that the outbox is short after a quiet moment
-inline constexpr std::size_t kGrantSettleBatchMax = 1'000;              // keeps writes waiting for less than 50 ms
-inline constexpr auto kGrantBusyTimeout = 2s;                           // a reader (CLI, backup) holds the lock for milliseconds
-inline constexpr std::size_t kGrantCheckBytesMax = 64 * 1024 * 1024;    // checked whole at start-up (0.2 s); beyond it, as it is read
+inline constexpr std::size_t kKnownGrantsMax = 100'000;     // remembered (user, character) pairs that need no write
+inline constexpr std::size_t kGrantFieldBytesMax = 1'024;   // a plugin chooses code and name
+inline constexpr std::size_t kGrantSettleRows = 50;         // one settling costs one commit
+inline constexpr auto kGrantSettleInterval = 5s;            // so that the outbox is short after a quiet moment
+inline constexpr std::size_t kGrantSettleBatchMax = 1'000;  // keeps writes waiting for less than 50 ms
+inline constexpr auto kGrantBusyTimeout = 2s;               // a reader (CLI, backup) holds the lock for milliseconds
+inline constexpr std::size_t kGrantCheckBytesMax =
+    64 * 1024 * 1024;  // checked whole at start-up (0.2 s); beyond it, as it is read
 
 // fake provider (tests, demos, load)
 inline constexpr std::size_t kFakeScriptMax = 10'000;                   // one entry a request of a long test

@@ -47,7 +47,7 @@ def errors_used(files):
 def words(files):
     rules = [
         (r"\bsleep_for\b|\bsleep_until\b", ("core/", "plugins/", "sdk/include/eco2/plugin/"), "waits belong to timers"),
-        (r"\busing namespace (?!std::[a-z_:]*literals)", ("core/", "plugins/", "sdk/", "tests/"), "names are written out"),
+        (r"\busing namespace (?!std::[a-z_:]*literals)", ("core/", "plugins/", "sdk/include/"), "names are written out"),
         (r"\bstd::cout\b|\bstd::cerr\b", ("core/", "plugins/", "sdk/include/eco2/plugin/"), "the log is the place for text"),
         (r"sk-[A-Za-z0-9]{32,}", ("",), "this looks like a key"),
         (r"\bTODO\b|\bFIXME\b|\bXXX\b", ("core/", "plugins/", "sdk/", "deploy/", "config/"), "unfinished"),

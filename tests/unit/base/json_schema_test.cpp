@@ -10,7 +10,9 @@ namespace {
 constexpr std::string_view kSchema = R"({"type":"object","properties":{"a":{"type":["string","null"]},
     "b":{"type":"array","items":{"type":"integer"}}},"required":["a"],"additionalProperties":false})";
 
-Result<void> check(std::string_view json) { return JsonSchema::compile(kSchema).value()->check(json); }
+Result<void> check(std::string_view json) {
+    return JsonSchema::compile(kSchema).value()->check(json);
+}
 
 TEST(JsonSchema, takes_what_fits) {
     EXPECT_TRUE(check(R"({"a":"x"})"));

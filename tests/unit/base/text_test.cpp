@@ -1,6 +1,7 @@
+#include "base/text.hpp"
+
 #include "base/hash.hpp"
 #include "base/ids.hpp"
-#include "base/text.hpp"
 
 #include <gtest/gtest.h>
 
@@ -17,8 +18,17 @@ TEST(Text, utf8_is_judged_as_the_rfc_says) {
     for (const std::string_view good : {"", "a", "가", "\xC2\x80", "\xEF\xBF\xBF", "\xF4\x8F\xBF\xBF", "😀"}) {
         EXPECT_TRUE(is_valid_utf8(good));
     }
-    for (const std::string_view bad : {"\x80", "\xC0\x80", "\xC1\xBF", "\xE0\x80\x80", "\xED\xA0\x80", "\xF0\x80\x80\x80",
-                                       "\xF4\x90\x80\x80", "\xF5\x80\x80\x80", "\xE1\x80", "\xFF", "a\xC3"}) {
+    for (const std::string_view bad : {"\x80",
+                                       "\xC0\x80",
+                                       "\xC1\xBF",
+                                       "\xE0\x80\x80",
+                                       "\xED\xA0\x80",
+                                       "\xF0\x80\x80\x80",
+                                       "\xF4\x90\x80\x80",
+                                       "\xF5\x80\x80\x80",
+                                       "\xE1\x80",
+                                       "\xFF",
+                                       "a\xC3"}) {
         EXPECT_FALSE(is_valid_utf8(bad)) << json_quote(bad);
     }
 }

@@ -61,13 +61,13 @@ typedef int32_t eco2_status;
 /* What a failed call means for whoever decides about another attempt. Unknown values read as ECO2_CLASS_PROVIDER_FAULT. */
 typedef int32_t eco2_error_class;
 #define ECO2_CLASS_NONE 0
-#define ECO2_CLASS_CALLER_FAULT 1    /* the request is wrong: no other provider would take it */
-#define ECO2_CLASS_CONTEXT_LENGTH 2  /* too long for this model: a larger one may take it */
-#define ECO2_CLASS_CONTENT_POLICY 3  /* refused for what it says */
-#define ECO2_CLASS_KEY_FAULT 4       /* key wrong, forbidden, or its money is spent: waiting does not help */
-#define ECO2_CLASS_LIMITED 5         /* rate limit: waiting, or a key of another quota group, helps */
-#define ECO2_CLASS_OVERLOADED 6      /* the provider asks everybody to come later */
-#define ECO2_CLASS_PROVIDER_FAULT 7  /* 5xx, reset, silence, an answer that cannot be read */
+#define ECO2_CLASS_CALLER_FAULT 1   /* the request is wrong: no other provider would take it */
+#define ECO2_CLASS_CONTEXT_LENGTH 2 /* too long for this model: a larger one may take it */
+#define ECO2_CLASS_CONTENT_POLICY 3 /* refused for what it says */
+#define ECO2_CLASS_KEY_FAULT 4      /* key wrong, forbidden, or its money is spent: waiting does not help */
+#define ECO2_CLASS_LIMITED 5        /* rate limit: waiting, or a key of another quota group, helps */
+#define ECO2_CLASS_OVERLOADED 6     /* the provider asks everybody to come later */
+#define ECO2_CLASS_PROVIDER_FAULT 7 /* 5xx, reset, silence, an answer that cannot be read */
 
 #define ECO2_ERROR_RETRYABLE 1u
 
@@ -154,8 +154,8 @@ typedef struct eco2_sink {
     uint32_t struct_size;
     uint32_t reserved;
     void* ctx;
-    eco2_flow (*on_delta)(void* ctx, const eco2_delta* delta);  /* [call] */
-    void (*on_done)(void* ctx, const eco2_result* result);      /* [call] exactly once, last; never from inside the start */
+    eco2_flow (*on_delta)(void* ctx, const eco2_delta* delta); /* [call] */
+    void (*on_done)(void* ctx, const eco2_result* result);     /* [call] exactly once, last; never from inside the start */
 } eco2_sink;
 
 /* A started call, made by the plugin. Every interface starts calls alike:

@@ -53,9 +53,9 @@ typedef struct eco2_generate_request {
     eco2_str model;
     const eco2_message* const* messages;
     size_t message_count;
-    eco2_str schema_name; /* empty: free text */
-    eco2_str schema_json; /* JSON Schema that the text must obey */
-    eco2_str params_json; /* JSON object of further fields for the upstream's request; empty: none */
+    eco2_str schema_name;      /* empty: free text */
+    eco2_str schema_json;      /* JSON Schema that the text must obey */
+    eco2_str params_json;      /* JSON object of further fields for the upstream's request; empty: none */
     int64_t max_output_tokens; /* -1: the upstream's default */
     double temperature;        /* negative: the upstream's default */
 } eco2_generate_request;

@@ -76,8 +76,8 @@ typedef struct eco2_executor_service {
 } eco2_executor_service;
 
 /* ---- http: the host's client, with its pool, TLS, proxy, limits and egress rules ----
- * In a header value, the text ECO2_KEY_PLACEHOLDER is replaced by the secret that `key` stands for, by the host, on the way out.
- * A key goes only to the origins that the configuration binds it to, and over plain HTTP only to loopback. */
+ * In a header value, the text ECO2_KEY_PLACEHOLDER is replaced by the secret that `key` stands for, by the host, on the way
+ * out. A key goes only to the origins that the configuration binds it to, and over plain HTTP only to loopback. */
 #define ECO2_KEY_PLACEHOLDER "{eco2:key}"
 
 typedef struct eco2_http_request { /* borrowed for the start */
@@ -100,14 +100,15 @@ typedef struct eco2_http_head { /* borrowed for the callback */
     size_t header_count;
 } eco2_http_head;
 
-/* Made by the plugin; alive until on_done returns. Callbacks of one exchange never overlap, and none comes from inside the start. */
+/* Made by the plugin; alive until on_done returns. Callbacks of one exchange never overlap, and none comes from inside the
+ * start. */
 typedef struct eco2_http_handler {
     uint32_t struct_size;
     uint32_t reserved;
     void* ctx;
-    void (*on_head)(void* ctx, const eco2_http_head* head);    /* once, first; not if the exchange fails before */
-    eco2_flow (*on_body)(void* ctx, eco2_str chunk);           /* PAUSE stops reading the socket until resume */
-    void (*on_done)(void* ctx, const eco2_error* error);       /* exactly once, last; null: the whole response has come */
+    void (*on_head)(void* ctx, const eco2_http_head* head); /* once, first; not if the exchange fails before */
+    eco2_flow (*on_body)(void* ctx, eco2_str chunk);        /* PAUSE stops reading the socket until resume */
+    void (*on_done)(void* ctx, const eco2_error* error);    /* exactly once, last; null: the whole response has come */
 } eco2_http_handler;
 
 typedef struct eco2_http_call eco2_http_call;
