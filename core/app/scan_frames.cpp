@@ -82,15 +82,11 @@ struct Outcome {
 };
 
 Outcome outcome(const Run& run) {
-    const auto failure = std::find_if(run.log().begin(), run.log().end(), [](const RunEvent& event) {
-        return event.kind == RunEvent::Kind::stage_failed || event.kind == RunEvent::Kind::timed_out;
-    });
-    if (failure == run.log().end()) {
+    const auto* failure = run.failure();
+    if (failure == nullptr) {
         return {};
     }
-    return {"failed",
-            failure->error.detail.empty() ? std::string(info(failure->error.code).help) : failure->error.detail,
-            failure->error.name()};
+    return {"failed", failure->detail.empty() ? std::string(info(failure->code).help) : failure->detail, failure->name()};
 }
 
 }  // namespace
@@ -119,14 +115,14 @@ std::string scan_frame(const Run& run, const RunEvent& event) {
         case RunEvent::Kind::stage_started: return stage_frame(run, event, "started") + "}";
         case RunEvent::Kind::stage_completed: {
             std::string out = stage_frame(run, event, "completed");
-            if (event.stage + 1 == run.pipeline().stages().size()) {
+            if (event.stage + 1U == run.pipeline().stages().size()) {
                 add_raw(out, "result", scan_result(run));
             }
             return out + "}";
         }
         case RunEvent::Kind::stage_failed: {
             std::string out = stage_frame(run, event, "failed");
-            add_text(out, "error", event.error.name());
+            add_text(out, "error", outcome(run).error);
             add_text(out, "message", outcome(run).message);
             return out + "}";
         }

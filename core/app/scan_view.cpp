@@ -93,7 +93,7 @@ void ScanView::show(const Run& run, const RunEvent& event) {
         case RunEvent::Kind::stage_completed: stage_done(run, event); break;
         case RunEvent::Kind::stage_failed:
             clear_running();
-            line(name, "failed: " + event.error.text());
+            line(name, "failed: " + run.failure()->text());
             break;
         case RunEvent::Kind::timed_out:
             clear_running();

@@ -35,7 +35,7 @@ public:
                 snapshots_.push_back(nullptr);
             }
         }
-        log_.push_back({RunEvent::Kind::started, 0, 0, {}, {}});
+        log_.push_back({RunEvent::Kind::started, 0, 0, {}});
         context_.executor.post([weak = weak_from_this()](TaskFate fate) {
             const auto self = weak.lock();
             if (self != nullptr && fate == TaskFate::due) {
@@ -56,6 +56,7 @@ public:
 
     const std::string& id() const noexcept override { return id_; }
     const RunLog& log() const noexcept override { return log_; }
+    const Error* failure() const noexcept override { return failure_ ? &*failure_ : nullptr; }
     const Pipeline& pipeline() const noexcept override { return *context_.pipeline; }
     const RunValues& values() const noexcept override { return values_; }
     const std::vector<StageReport>& reports() const noexcept override { return reports_; }
@@ -66,8 +67,8 @@ private:
     StageReport& report() { return reports_[index_]; }
     int progress(std::size_t stages_done) const { return static_cast<int>(stages_done * 100 / reports_.size()); }
 
-    void append(RunEvent event) {
-        log_.push_back(std::move(event));
+    void append(RunEvent::Kind kind, int percent, std::string text = {}) {
+        log_.push_back({kind, static_cast<std::uint8_t>(index_), static_cast<std::uint8_t>(percent), std::move(text)});
         // The copy keeps the callable alive when the owner drops the run from inside it.
         const auto notify = on_event_;
         notify();
@@ -79,7 +80,7 @@ private:
         }
         index_ = index;
         stage_started_ = context_.clock.now();
-        append({RunEvent::Kind::stage_started, index_, progress(index_), {}, {}});
+        append(RunEvent::Kind::stage_started, progress(index_));
         if (is_abandoned_) {
             return;
         }
@@ -125,8 +126,7 @@ private:
         }
         call_.reset();
         if (now >= deadline_) {
-            finish_report(fail(Errc::deadline_exceeded));
-            end({RunEvent::Kind::timed_out, index_, 0, {}, fail(Errc::deadline_exceeded)});
+            fail_run(RunEvent::Kind::timed_out, fail(Errc::deadline_exceeded));
             return;
         }
         const auto timeout_ms = std::to_string(stage().definition.timeout.count());
@@ -188,7 +188,7 @@ private:
             std::string words;
             tap_->feed(text, words);
             if (!words.empty()) {
-                append({RunEvent::Kind::delta, index_, 0, std::move(words), {}});
+                append(RunEvent::Kind::delta, 0, std::move(words));
             }
         }
         return Flow::go_on;
@@ -272,26 +272,29 @@ private:
         finish_report(std::nullopt);
         const std::size_t done = index_ + 1;
         const bool is_last = done == reports_.size();
-        append({RunEvent::Kind::stage_completed, index_, progress(done), {}, {}});
+        append(RunEvent::Kind::stage_completed, progress(done));
         if (is_abandoned_) {
             return;
         }
         if (is_last) {
-            end({RunEvent::Kind::done, index_, 100, {}, {}});
+            end(RunEvent::Kind::done, 100);
         } else {
             enter_stage(done);
         }
     }
 
-    void fail_stage(Error error) {
+    void fail_stage(Error error) { fail_run(RunEvent::Kind::stage_failed, std::move(error)); }
+
+    void fail_run(RunEvent::Kind kind, Error error) {
         finish_report(error);
-        end({RunEvent::Kind::stage_failed, index_, progress(index_), {}, std::move(error)});
+        failure_ = std::move(error);
+        end(kind, progress(index_));
     }
 
-    void end(RunEvent event) {
+    void end(RunEvent::Kind kind, int percent) {
         call_.reset();
         timer_.reset();
-        append(std::move(event));
+        append(kind, percent);
     }
 
     RunContext& context_;
@@ -300,6 +303,7 @@ private:
     std::function<void()> on_event_;
     const Clock::Monotonic deadline_;
     RunLog log_;
+    std::optional<Error> failure_;
     RunValues values_;
     std::vector<StageReport> reports_;
     std::vector<std::shared_ptr<const RuleSnapshot>> snapshots_;
@@ -324,6 +328,7 @@ public:
     ~Handle() override { run_->abandon(); }
     const std::string& id() const noexcept override { return run_->id(); }
     const RunLog& log() const noexcept override { return run_->log(); }
+    const Error* failure() const noexcept override { return run_->failure(); }
     const Pipeline& pipeline() const noexcept override { return run_->pipeline(); }
     const RunValues& values() const noexcept override { return run_->values(); }
     const std::vector<StageReport>& reports() const noexcept override { return run_->reports(); }

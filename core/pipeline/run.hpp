@@ -67,6 +67,8 @@ public:
 
     virtual const std::string& id() const noexcept = 0;
     virtual const RunLog& log() const noexcept = 0;
+    /// Why it failed or timed out; null unless it did.
+    virtual const Error* failure() const noexcept = 0;
     virtual const Pipeline& pipeline() const noexcept = 0;
     virtual const RunValues& values() const noexcept = 0;
     virtual const std::vector<StageReport>& reports() const noexcept = 0;

@@ -1,8 +1,5 @@
 #pragma once
 
-#include "base/error.hpp"
-
-#include <cstddef>
 #include <cstdint>
 #include <string>
 #include <vector>
@@ -14,10 +11,9 @@ struct RunEvent {
     enum class Kind { started, stage_started, stage_completed, stage_failed, delta, done, timed_out };
 
     Kind kind = Kind::started;
-    std::size_t stage = 0;  // stage_*, delta
-    int progress = 0;       // stage_*: percent
-    std::string text;       // delta: the words
-    Error error;            // stage_failed
+    std::uint8_t stage = 0;     // stage_*, delta
+    std::uint8_t progress = 0;  // stage_*: percent
+    std::string text;           // delta: the words
     bool is_terminal() const noexcept { return kind == Kind::stage_failed || kind == Kind::done || kind == Kind::timed_out; }
 };
 

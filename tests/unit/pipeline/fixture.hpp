@@ -198,7 +198,7 @@ struct RunBench {
                 case RunEvent::Kind::started: out += "started"; break;
                 case RunEvent::Kind::stage_started: out += stage + "+" + std::to_string(event.progress); break;
                 case RunEvent::Kind::stage_completed: out += stage + "=" + std::to_string(event.progress); break;
-                case RunEvent::Kind::stage_failed: out += stage + "!" + std::string(event.error.name()); break;
+                case RunEvent::Kind::stage_failed: out += stage + "!" + std::string(run.failure()->name()); break;
                 case RunEvent::Kind::delta: out += "'" + event.text + "'"; break;
                 case RunEvent::Kind::done: out += "done"; break;
                 case RunEvent::Kind::timed_out: out += "timeout"; break;

@@ -68,7 +68,7 @@ TEST(Run, a_failing_stage_ends_the_run_at_once_whichever_it_is) {
         bench.doors.fail_call(Errc::provider_reset);
         EXPECT_TRUE(run->is_over());
         EXPECT_EQ(run->log().back().kind, RunEvent::Kind::stage_failed);
-        EXPECT_EQ(run->log().back().error.code, Errc::provider_reset);
+        EXPECT_EQ(run->failure()->code, Errc::provider_reset);
         EXPECT_EQ(run->log().back().progress, failing * 25);
         EXPECT_EQ(bench.doors.calls.size(), static_cast<std::size_t>(failing) + 1) << "nothing starts after the failure";
         EXPECT_EQ(bench.executor.timers_pending(), 0U);
@@ -105,7 +105,7 @@ TEST(Run, refusal_and_cut_answers_are_told_apart) {
         RunBench bench;
         const auto run = bench.start();
         bench.doors.answer(RunBench::vision(), finish);
-        EXPECT_EQ(run->log().back().error.code, code);
+        EXPECT_EQ(run->failure()->code, code);
     }
 }
 
@@ -127,7 +127,7 @@ TEST(Run, each_stage_has_its_own_timeout_counted_from_its_start) {
     bench.executor.advance(seconds(29));
     EXPECT_FALSE(run->is_over());
     bench.executor.advance(seconds(1));
-    EXPECT_EQ(run->log().back().error.code, Errc::deadline_exceeded);
+    EXPECT_EQ(run->failure()->code, Errc::deadline_exceeded);
 }
 
 TEST(Run, the_run_deadline_ends_it_as_timeout) {
@@ -264,7 +264,7 @@ TEST(Run, a_run_that_waits_too_long_for_its_place_times_out) {
     RunBench bench(std::move(definition));
     const auto run = bench.start();
     bench.executor.advance(seconds(60));
-    EXPECT_EQ(run->log().back().error.code, Errc::provider_timeout);
+    EXPECT_EQ(run->failure()->code, Errc::provider_timeout);
     EXPECT_EQ(bench.context.doors[0].gate->waiting(), 0U);
 }
 
