@@ -55,6 +55,7 @@ inline constexpr std::size_t kSseLineBytesMax = 1024 * 1024;
 inline constexpr std::size_t kProviderTextBytesMax = 256 * 1024;  // a stage's answer
 
 // runs
+inline constexpr std::size_t kStagesMax = 32;    // events hold a stage's number in a byte, progress is in percent
 inline constexpr auto kRunDeadline = 120s;       // the seed's stream limit
 inline constexpr std::size_t kRunsMax = 20'000;  // per host; descriptors end at 9,500 live runs
 inline constexpr auto kKeepAliveInterval = 1s;   // the seed's contract on classify/completion

@@ -1,5 +1,6 @@
 #include "pipeline/pipeline.hpp"
 
+#include "base/limits.hpp"
 #include "base/text.hpp"
 
 #include <algorithm>
@@ -89,6 +90,10 @@ Result<void> compile_paths(const std::vector<std::string>& earlier, Stage& stage
 }  // namespace
 
 Result<std::shared_ptr<const Pipeline>> Pipeline::compile(PipelineDefinition definition) {
+    if (definition.stages.empty() || definition.stages.size() > limits::kStagesMax) {
+        return fail(Errc::config_invalid,
+                    definition.file + ": a pipeline has 1 to " + std::to_string(limits::kStagesMax) + " stages");
+    }
     auto pipeline = std::make_shared<Pipeline>();
     std::vector<std::string> earlier;
     for (const auto& stage_definition : definition.stages) {

@@ -1,5 +1,6 @@
 #include "pipeline/stage_work.hpp"
 
+#include "base/limits.hpp"
 #include "fixture.hpp"
 
 #include <gtest/gtest.h>
@@ -59,6 +60,15 @@ TEST(StageWork, a_path_to_a_later_stage_is_refused) {
     const auto compiled = Pipeline::compile(std::move(definition));
     ASSERT_FALSE(compiled);
     EXPECT_NE(compiled.error().detail.find("scan.toml: stage \"vision\""), std::string::npos) << compiled.error().detail;
+}
+
+TEST(Pipeline, has_at_least_one_stage_and_not_too_many) {
+    for (const std::size_t count : {std::size_t{0}, limits::kStagesMax + 1}) {
+        auto definition = scan_definition();
+        const auto stage = definition.stages.front();
+        definition.stages.assign(count, stage);
+        EXPECT_EQ(Pipeline::compile(std::move(definition)).error().code, Errc::config_invalid) << count;
+    }
 }
 
 TEST(Pipeline, picks_the_first_supported_language) {
