@@ -84,7 +84,13 @@ public:
         }
         for (std::size_t i = 0; i < threads_.size(); ++i) {
             auto worker = std::make_shared<ServerWorker>(threads_.context(i), shared_);
-            if (auto listening = worker->listen(*endpoint); !listening) {
+            // Our acceptors share the port (SO_REUSEPORT); alone, that would also let a second server of the same user take
+            // half of the first one's connections, unnoticed.
+            auto listening = i == 0 ? worker->check_free(*endpoint) : Result<void>();
+            if (listening) {
+                listening = worker->listen(*endpoint);
+            }
+            if (!listening) {
                 workers_.clear();
                 return listening;
             }

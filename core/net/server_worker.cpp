@@ -33,6 +33,31 @@ std::string address_text(const sockaddr_storage& address) {
     return text.data();
 }
 
+boost::system::error_code bind_to(tcp::acceptor& acceptor, const tcp::endpoint& endpoint, bool is_shared) {
+    using ReusePort = asio::detail::socket_option::boolean<SOL_SOCKET, SO_REUSEPORT>;
+    boost::system::error_code ec;
+    acceptor.open(endpoint.protocol(), ec);
+    if (!ec) {
+        acceptor.set_option(tcp::acceptor::reuse_address(true), ec);
+    }
+    if (!ec && is_shared) {
+        acceptor.set_option(ReusePort(true), ec);
+    }
+    if (!ec) {
+        acceptor.bind(endpoint, ec);
+    }
+    return ec;
+}
+
+Result<void> listening(const tcp::endpoint& endpoint, const boost::system::error_code& ec) {
+    if (!ec) {
+        return {};
+    }
+    return fail(
+        Errc::io_failed,
+        "cannot listen on " + endpoint.address().to_string() + ":" + std::to_string(endpoint.port()) + ": " + ec.message());
+}
+
 }  // namespace
 
 ServerWorker::ServerWorker(asio::io_context& context, std::shared_ptr<ServerShared> shared)
@@ -45,30 +70,19 @@ ServerWorker::ServerWorker(asio::io_context& context, std::shared_ptr<ServerShar
 ServerWorker::~ServerWorker() = default;
 
 Result<void> ServerWorker::listen(const tcp::endpoint& endpoint) {
-    using ReusePort = asio::detail::socket_option::boolean<SOL_SOCKET, SO_REUSEPORT>;
-    boost::system::error_code ec;
-    acceptor_.open(endpoint.protocol(), ec);
-    if (!ec) {
-        acceptor_.set_option(tcp::acceptor::reuse_address(true), ec);
-    }
-    if (!ec) {
-        acceptor_.set_option(ReusePort(true), ec);
-    }
-    if (!ec) {
-        acceptor_.bind(endpoint, ec);
-    }
+    auto ec = bind_to(acceptor_, endpoint, true);
     if (!ec) {
         acceptor_.listen(asio::socket_base::max_listen_connections, ec);
     }
     if (!ec) {
         acceptor_.native_non_blocking(true, ec);
     }
-    if (ec) {
-        return fail(
-            Errc::io_failed,
-            "cannot listen on " + endpoint.address().to_string() + ":" + std::to_string(endpoint.port()) + ": " + ec.message());
-    }
-    return {};
+    return listening(endpoint, ec);
+}
+
+Result<void> ServerWorker::check_free(const tcp::endpoint& endpoint) const {
+    tcp::acceptor probe(context_);
+    return listening(endpoint, bind_to(probe, endpoint, false));
 }
 
 tcp::endpoint ServerWorker::local_endpoint() const {

@@ -30,7 +30,7 @@ struct ServerShared {
 
 /// One I/O thread's part of the server: its acceptor, its connections and the buffers that they share.
 ///
-/// Thread-safety: its I/O thread, but for the constructor, listen and resume.
+/// Thread-safety: its I/O thread, but for the constructor, listen, check_free and resume.
 /// Lifetime:      shared by its sessions, since an exchange may outlive the server.
 class ServerWorker : public std::enable_shared_from_this<ServerWorker> {
 public:
@@ -39,6 +39,8 @@ public:
 
     /// Control thread, before accept.
     Result<void> listen(const boost::asio::ip::tcp::endpoint& endpoint);
+    /// Errors: io_failed where anybody else listens there, also one who would share the port.
+    Result<void> check_free(const boost::asio::ip::tcp::endpoint& endpoint) const;
     boost::asio::ip::tcp::endpoint local_endpoint() const;
     void accept();
     /// Any thread: a place among the connections has become free.

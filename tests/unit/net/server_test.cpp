@@ -511,7 +511,18 @@ TEST_F(ServerTest, stop_tells_streams_and_pending_handlers) {
     EXPECT_TRUE(held.is_closed_within(1s));
 }
 
-TEST_F(ServerTest, a_port_in_use_and_a_missing_certificate_are_told_with_their_names) {
+TEST_F(ServerTest, a_second_server_on_the_same_port_is_refused) {
+    start();
+    ServerOptions same;
+    same.port = server_->port();
+    Server second(threads_, std::move(same), [](auto) {});
+    const auto refused = second.start();
+    ASSERT_FALSE(refused);
+    EXPECT_EQ(refused.error().code, Errc::io_failed);
+    EXPECT_NE(refused.error().detail.find("127.0.0.1:" + std::to_string(server_->port())), std::string::npos);
+}
+
+TEST_F(ServerTest, a_foreign_address_and_a_missing_certificate_are_told_with_their_names) {
     start();
     ServerOptions bad_host;
     bad_host.host = "203.0.113.1";
