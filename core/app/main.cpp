@@ -164,6 +164,13 @@ int main(int argc, char** argv) {
         add_fake(app, exit_code);
         try {
             app.parse(argc, argv);
+        } catch (const CLI::RequiredError& error) {
+            // A word that is no command is told as a missing one.
+            const auto left = app.remaining(true);
+            if (!left.empty() && !left.front().starts_with('-')) {
+                std::fprintf(stderr, "eco2: no command \"%s\"\n", left.front().c_str());
+            }
+            return app.exit(error) == 0 ? eco2::app::kOk : eco2::app::kUsage;
         } catch (const CLI::ParseError& error) {
             return app.exit(error) == 0 ? eco2::app::kOk : eco2::app::kUsage;
         }

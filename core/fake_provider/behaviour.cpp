@@ -65,6 +65,14 @@ std::optional<Fault> fault_by_name(std::string_view name) {
     return std::nullopt;
 }
 
+std::string fault_names() {
+    std::string out;
+    for (const FaultName& row : kFaultNames) {
+        out += (out.empty() ? "" : " ") + std::string(row.name);
+    }
+    return out;
+}
+
 Error bad_key(std::string_view key, std::string_view expected) {
     return fail(Errc::invalid_field, "\"" + std::string(key) + "\" must be " + std::string(expected));
 }
@@ -90,7 +98,7 @@ Result<void> read_fault(Behaviour& out, std::string_view key, const json::value&
     std::string name;
     const std::optional<Fault> fault = set_text(name, value) ? fault_by_name(name) : std::nullopt;
     if (!fault) {
-        return bad_key(key, "the name of a fault");
+        return bad_key(key, "the name of a fault: " + fault_names());
     }
     out.fault = *fault;
     return {};
