@@ -53,6 +53,9 @@ RawSocket RawSocket::connect(unsigned short port) {
 }
 
 bool RawSocket::send(std::string_view bytes) {
+    if (fd_ < 0) {
+        return false;
+    }
     while (!bytes.empty()) {
         if (!wait_for(fd_, POLLOUT, kPatienceMs)) {
             return false;
@@ -70,11 +73,15 @@ bool RawSocket::send(std::string_view bytes) {
 }
 
 std::string RawSocket::read_some() {
+    return read_some_within(std::chrono::milliseconds(kPatienceMs));
+}
+
+std::string RawSocket::read_some_within(std::chrono::milliseconds time) {
     if (!ahead_.empty()) {
         return std::exchange(ahead_, {});
     }
     std::array<char, 65536> buffer;
-    if (fd_ < 0 || !wait_for(fd_, POLLIN, kPatienceMs)) {
+    if (fd_ < 0 || !wait_for(fd_, POLLIN, static_cast<int>(time.count()))) {
         return {};
     }
     const ssize_t size = ::recv(fd_, buffer.data(), buffer.size(), 0);

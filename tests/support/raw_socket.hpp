@@ -24,6 +24,7 @@ public:
     bool send(std::string_view bytes);
     /// Some bytes; empty: closed, reset or nothing came in time.
     std::string read_some();
+    std::string read_some_within(std::chrono::milliseconds time);
     std::string read_to_end();
     /// Reads until `mark` has come (or the end).
     std::string read_until(std::string_view mark);
