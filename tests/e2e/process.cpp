@@ -2,6 +2,7 @@
 
 #include <sys/prctl.h>
 #include <sys/wait.h>
+#include <system_error>
 
 #include <fcntl.h>
 #include <signal.h>
@@ -112,6 +113,11 @@ void Process::signal(int number) const {
     if (!exit_code_) {
         ::kill(pid_, number);
     }
+}
+
+std::filesystem::path Process::descriptor(int fd) const {
+    std::error_code ec;
+    return std::filesystem::read_symlink("/proc/" + std::to_string(pid_) + "/fd/" + std::to_string(fd), ec);
 }
 
 std::string Process::out() const {

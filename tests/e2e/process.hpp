@@ -42,6 +42,8 @@ public:
     std::optional<int> exit_code_within(std::chrono::milliseconds time);
     bool is_running() { return !exit_code_within(std::chrono::milliseconds(0)); }
     void signal(int number) const;
+    /// Where its descriptor leads.
+    std::filesystem::path descriptor(int fd) const;
 
     std::string out() const;
     std::string err() const;
