@@ -67,7 +67,10 @@ inline constexpr std::size_t kConfigFileBytesMax =
 inline constexpr std::size_t kSecretBytesMin = 6;  // a shorter one would blot out ordinary words in the log
 
 // log and metrics
-inline constexpr std::size_t kLogValueBytesMax = 8 * 1024;  // of a message or a field: a line stays readable
+inline constexpr std::size_t kLogBufferBytesMax = 1024 * 1024;  // lines that stderr has not taken; beyond it they are dropped
+inline constexpr auto kLogFlushAtExit = 2s;                     // a stderr that takes nothing must not keep a host from ending
+inline constexpr auto kLogFlushInterval = 100ms;                // one write for many lines; warnings and errors go at once
+inline constexpr std::size_t kLogValueBytesMax = 8 * 1024;      // of a message or a field: a line stays readable
 inline constexpr std::size_t kMetricLabelBytesMax = 128;
 inline constexpr std::size_t kHostMetricLabelSetsMax = 2'048;  // per metric: 20 providers by 50 error codes by some kinds
 inline constexpr std::size_t kPluginMetricsMax = 256;          // of all plugins together

@@ -4,15 +4,23 @@
 #include "base/text.hpp"
 #include "observe/utf8.hpp"
 
+#include <spdlog/details/null_mutex.h>
 #include <spdlog/logger.h>
 #include <spdlog/sinks/base_sink.h>
-#include <spdlog/sinks/stdout_sinks.h>
+
+#include <pthread.h>
+#include <unistd.h>
 
 #include <array>
+#include <cerrno>
+#include <condition_variable>
 #include <cstdio>
 #include <ctime>
+#include <memory>
 #include <mutex>
 #include <string>
+#include <thread>
+#include <utility>
 
 namespace eco2::observe {
 namespace {
@@ -56,11 +64,92 @@ private:
     std::function<void(std::string_view)> take_;
 };
 
+/// Collects lines and has a thread of its own write them to stderr, many at once: a write costs an I/O thread a system call,
+/// and one into a pipe that nobody reads would hold it up for good.
+class BackgroundSink final : public spdlog::sinks::base_sink<spdlog::details::null_mutex> {
+public:
+    BackgroundSink() {
+        // Shared with the thread, which is left behind when it hangs in a write at the end.
+        std::thread([state = state_] { write_lines(*state); }).detach();
+    }
+    ~BackgroundSink() override {
+        std::unique_lock lock(state_->mutex);
+        state_->is_stopping = true;
+        state_->changed.notify_all();
+        if (!state_->changed.wait_for(lock, limits::kLogFlushAtExit, [this] { return state_->is_done; })) {
+            state_->lines.clear();
+        }
+    }
+
+private:
+    struct State {
+        std::mutex mutex;  // guards what follows
+        std::condition_variable changed;
+        std::string lines;
+        std::size_t dropped = 0;
+        bool is_urgent = false;
+        bool is_stopping = false;
+        bool is_done = false;
+    };
+
+    void sink_it_(const spdlog::details::log_msg& message) override {
+        const std::lock_guard lock(state_->mutex);
+        if (state_->lines.size() + message.payload.size() > limits::kLogBufferBytesMax) {
+            ++state_->dropped;
+            return;
+        }
+        const bool is_first = state_->lines.empty();
+        const bool is_urgent = message.level >= spdlog::level::warn;
+        state_->lines.append(message.payload.data(), message.payload.size());
+        state_->lines += '\n';
+        state_->is_urgent |= is_urgent;
+        if (is_first || is_urgent) {
+            state_->changed.notify_all();
+        }
+    }
+    void flush_() override {}
+
+    static void write_lines(State& state) {
+        pthread_setname_np(pthread_self(), "eco2-log");
+        std::unique_lock lock(state.mutex);
+        while (!state.is_stopping || !state.lines.empty()) {
+            state.changed.wait(lock, [&] { return state.is_stopping || !state.lines.empty(); });
+            state.changed.wait_for(lock, limits::kLogFlushInterval, [&] { return state.is_stopping || state.is_urgent; });
+            state.is_urgent = false;
+            std::string lines = std::exchange(state.lines, {});
+            if (state.dropped > 0) {
+                lines += R"({"level":"warn","msg":"log lines dropped: nobody reads stderr","count":")" +
+                         std::to_string(std::exchange(state.dropped, 0)) + "\"}\n";
+            }
+            lock.unlock();
+            write_all(lines);
+            lock.lock();
+        }
+        state.is_done = true;
+        state.changed.notify_all();
+    }
+
+    static void write_all(std::string_view text) {
+        while (!text.empty()) {
+            const auto written = ::write(STDERR_FILENO, text.data(), text.size());
+            if (written < 0 && errno == EINTR) {
+                continue;
+            }
+            if (written <= 0) {
+                return;  // a log that cannot be written is lost, the host goes on
+            }
+            text.remove_prefix(static_cast<std::size_t>(written));
+        }
+    }
+
+    const std::shared_ptr<State> state_ = std::make_shared<State>();
+};
+
 spdlog::sink_ptr make_sink(std::function<void(std::string_view)> take) {
     if (take) {
         return std::make_shared<FunctionSink>(std::move(take));
     }
-    return std::make_shared<spdlog::sinks::stderr_sink_mt>();
+    return std::make_shared<BackgroundSink>();
 }
 
 bool is_reserved(std::string_view name) noexcept {
@@ -82,7 +171,8 @@ public:
 
     void write(LogLevel level, std::string_view message, std::span<const LogField> fields) {
         const std::string line = options_.is_text ? text_line(level, message, fields) : json_line(level, message, fields);
-        logger_.log(spdlog::level::info, spdlog::string_view_t(line.data(), line.size()));
+        const auto urgency = level >= LogLevel::warn ? spdlog::level::warn : spdlog::level::info;
+        logger_.log(urgency, spdlog::string_view_t(line.data(), line.size()));
     }
 
 private:

@@ -15,8 +15,9 @@ namespace eco2::observe {
 ///
 /// Secrets are redacted, bytes that are not UTF-8 become U+FFFD, line breaks are escaped: a line is always one whole line.
 ///
-/// Thread-safety: any thread. Blocks: a buffered write to stderr; a line that cannot be written is dropped.
-/// Limits:        limits::kLogValueBytesMax of the message and of each value.
+/// Thread-safety: any thread. Blocks: never; a thread of its own ("eco2-log") writes, warnings and errors at once, the rest
+/// within limits::kLogFlushInterval, and all of it when the log is destroyed. A line that stderr does not take is dropped and
+/// counted. Limits:        limits::kLogValueBytesMax of the message and of each value; limits::kLogBufferBytesMax unwritten.
 class JsonLog final : public Log {
 public:
     struct Options {

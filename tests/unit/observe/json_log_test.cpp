@@ -6,6 +6,11 @@
 #include <boost/json/parse.hpp>
 #include <gtest/gtest.h>
 
+#include <unistd.h>
+
+#include <algorithm>
+#include <chrono>
+#include <csignal>
 #include <stdexcept>
 #include <string>
 #include <thread>
@@ -136,6 +141,62 @@ TEST_F(JsonLogTest, lines_of_many_threads_stay_whole) {
     for (const auto& line : lines_) {
         EXPECT_EQ(line, lines_[0]);
     }
+}
+
+/// stderr, turned into a pipe for as long as this lives.
+class StderrPipe {
+public:
+    StderrPipe() : saved_(dup(STDERR_FILENO)) {
+        std::signal(SIGPIPE, SIG_IGN);
+        EXPECT_EQ(pipe(ends_), 0);
+        dup2(ends_[1], STDERR_FILENO);
+        close(ends_[1]);
+    }
+    ~StderrPipe() {
+        dup2(saved_, STDERR_FILENO);
+        close(saved_);
+        close(ends_[0]);
+    }
+    /// All that was written, once nobody holds the other end any more.
+    std::string read_rest() {
+        dup2(saved_, STDERR_FILENO);
+        std::string all;
+        char buffer[4096];
+        for (ssize_t got = 0; (got = read(ends_[0], buffer, sizeof(buffer))) > 0;) {
+            all.append(buffer, static_cast<std::size_t>(got));
+        }
+        return all;
+    }
+
+private:
+    int saved_;
+    int ends_[2] = {-1, -1};
+};
+
+TEST(JsonLogOnStderr, every_line_is_written_by_the_time_the_log_is_gone) {
+    StderrPipe pipe;
+    {
+        JsonLog log({});
+        for (int i = 0; i < 100; ++i) {
+            log.info("line");
+        }
+    }
+    const auto text = pipe.read_rest();
+    EXPECT_EQ(std::count(text.begin(), text.end(), '\n'), 100);
+}
+
+TEST(JsonLogOnStderr, a_reader_that_never_reads_blocks_nobody) {
+    StderrPipe pipe;
+    const std::string word(1'000, 'x');
+    const auto started = std::chrono::steady_clock::now();
+    {
+        JsonLog log({});
+        for (int i = 0; i < 5'000; ++i) {
+            log.warn(word);
+        }
+        EXPECT_LT(std::chrono::steady_clock::now() - started, std::chrono::seconds(2));
+    }
+    EXPECT_LT(std::chrono::steady_clock::now() - started, std::chrono::seconds(6)) << "nor the end";
 }
 
 }  // namespace
