@@ -31,7 +31,7 @@ ClientExchange::ClientExchange(std::shared_ptr<ClientWorker> worker,
       observer_(&observer),
       request_(std::move(request)),
       url_(std::move(url)),
-      timer_(worker_->context()) {
+      deadline_(worker_->deadlines(), *this) {
     worker_->counters().exchanges.fetch_add(1, std::memory_order_relaxed);
 }
 
@@ -79,7 +79,7 @@ void ClientExchange::again() {
 
 void ClientExchange::find_name() {
     state_ = State::finding_name;
-    set_deadline(std::min(request_.deadline, Steady::now() + worker_->shared().options.connect_timeout));
+    deadline_.set(std::min(request_.deadline, Steady::now() + worker_->shared().options.connect_timeout));
     const std::string& host = proxy_ != nullptr ? proxy_->host : url_.host;
     worker_->names().resolve(host, [self = shared_from_this()](const Result<NameCache::Addresses>& addresses) {
         if (self->state_ == State::finding_name) {
@@ -208,7 +208,7 @@ void ClientExchange::shake_hands() {
 
 void ClientExchange::on_ready() {
     state_ = State::exchanging;
-    set_deadline(request_.deadline);
+    deadline_.set(request_.deadline);
     const std::size_t body_max = request_.response_bytes_max != 0 ? request_.response_bytes_max : limits::kUpstreamBodyBytesMax;
     parser_ = std::make_unique<ResponseParser>(static_cast<ResponseSink&>(*this), body_max, request_.method == "HEAD");
     write();
@@ -392,7 +392,7 @@ void ClientExchange::cancel() {
     }
     state_ = State::done;
     drop_connection();
-    timer_.cancel();
+    deadline_.clear();
     asio::post(worker_->context(), [self = shared_from_this()] {
         const Error error = fail(Errc::cancelled, "the exchange was cancelled");
         self->finish(&error);
@@ -404,7 +404,7 @@ void ClientExchange::abandon() {
     state_ = State::done;
     drop_connection();
     give_up_place();
-    timer_.cancel();
+    deadline_.clear();
 }
 
 void ClientExchange::fail_with(Errc code, std::string detail) {
@@ -417,7 +417,7 @@ void ClientExchange::finish(const Error* error) {
     state_ = State::done;
     drop_connection();
     give_up_place();
-    timer_.cancel();
+    deadline_.clear();
     if (HttpObserver* observer = std::exchange(observer_, nullptr)) {
         observer->on_done(error);
     }
@@ -429,35 +429,8 @@ void ClientExchange::drop_connection() noexcept {
     }
 }
 
-void ClientExchange::set_deadline(Steady::time_point deadline) {
-    const bool is_armed = deadline_ != Steady::time_point::max();
-    const bool is_later = deadline >= deadline_;
-    deadline_ = deadline;
-    if (!is_armed || !is_later) {
-        arm_timer();
-    }
-}
-
-// A later deadline leaves the armed timer alone: it finds the new one when it fires.
-void ClientExchange::arm_timer() {
-    if (deadline_ == Steady::time_point::max()) {
-        return;
-    }
-    timer_.expires_at(deadline_);
-    timer_.async_wait([self = shared_from_this()](const boost::system::error_code& ec) {
-        if (!ec) {
-            self->on_timer();
-        }
-    });
-}
-
-void ClientExchange::on_timer() {
-    if (state_ == State::done || deadline_ == Steady::time_point::max()) {
-        return;
-    }
-    if (Steady::now() < deadline_) {
-        return arm_timer();
-    }
+void ClientExchange::on_deadline() {
+    const auto self = shared_from_this();
     if (request_.deadline <= Steady::now()) {
         return fail_with(Errc::provider_timeout, url_.host + " did not answer in time");
     }

@@ -2,11 +2,10 @@
 
 #include "model/http_client.hpp"
 #include "net/client_worker.hpp"
+#include "net/deadline_wheel.hpp"
 #include "net/response_parser.hpp"
 #include "net/upstream_connection.hpp"
 #include "net/upstream_url.hpp"
-
-#include <boost/asio/steady_timer.hpp>
 
 #include <memory>
 #include <string>
@@ -18,7 +17,7 @@ namespace eco2::net {
 ///
 /// Thread-safety: its worker's I/O thread.
 /// Lifetime:      shared by the caller's handle and by what is under way; the connection knows it while it is used.
-class ClientExchange final : public std::enable_shared_from_this<ClientExchange>, private ConnectionUser, private ResponseSink {
+class ClientExchange final : public std::enable_shared_from_this<ClientExchange>, private ConnectionUser, private ResponseSink, private DeadlineUser {
 public:
     ClientExchange(std::shared_ptr<ClientWorker> worker, HttpRequest request, UpstreamUrl url, HttpObserver& observer);
     ~ClientExchange();
@@ -64,9 +63,7 @@ private:
     void drop_connection() noexcept;
     void give_up_place() noexcept;
 
-    void set_deadline(Steady::time_point deadline);
-    void arm_timer();
-    void on_timer();
+    void on_deadline() override;
 
     std::shared_ptr<ClientWorker> worker_;
     HttpObserver* observer_;
@@ -75,8 +72,7 @@ private:
     const Proxy* proxy_ = nullptr;
     std::shared_ptr<UpstreamConnection> connection_;
     std::unique_ptr<ResponseParser> parser_;
-    boost::asio::steady_timer timer_;
-    Steady::time_point deadline_ = Steady::time_point::max();  // of the connecting or of the whole
+    Deadline deadline_;  // of the connecting or of the whole
 
     NameCache::Addresses addresses_;  // still to be tried
     std::string last_failure_;

@@ -16,6 +16,7 @@ using Steady = std::chrono::steady_clock;
 
 ClientWorker::ClientWorker(IoThreads& threads, std::size_t index, std::shared_ptr<const ClientShared> shared)
     : context_(threads.context(index)),
+      deadlines_(threads.deadlines(index)),
       shared_(std::move(shared)),
       names_(threads),
       sweep_timer_(context_),

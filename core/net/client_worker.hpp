@@ -53,6 +53,7 @@ public:
     void keep_session(const std::string& pool_key, SslSessionPtr session);
 
     boost::asio::io_context& context() noexcept { return context_; }
+    DeadlineWheel& deadlines() noexcept { return deadlines_; }
     NameCache& names() noexcept { return names_; }
     const ClientShared& shared() const noexcept { return *shared_; }
     char* read_buffer() noexcept { return read_buffer_.get(); }
@@ -70,6 +71,7 @@ private:
     void drop(Pool& pool, Pool::iterator at);
 
     boost::asio::io_context& context_;
+    DeadlineWheel& deadlines_;
     std::shared_ptr<const ClientShared> shared_;
     NameCache names_;
     std::unordered_map<std::string, Pool> pools_;

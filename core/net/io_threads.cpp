@@ -4,6 +4,7 @@
 #include "base/io_thread.hpp"
 #include "base/limits.hpp"
 #include "net/blocking_pool.hpp"
+#include "net/deadline_timer.hpp"
 
 #include <boost/asio/executor_work_guard.hpp>
 #include <boost/asio/io_context.hpp>
@@ -69,6 +70,7 @@ struct TimerState : TimerHook {
 
 struct IoThread {
     asio::io_context context{1};
+    DeadlineTimer deadlines{context};
     std::optional<asio::executor_work_guard<asio::io_context::executor_type>> work;
     intrusive::list<TimerState, intrusive::constant_time_size<false>> timers;  // touched on this thread only
     std::thread thread;
@@ -285,6 +287,9 @@ std::size_t IoThreads::size() const noexcept {
 }
 asio::io_context& IoThreads::context(std::size_t index) noexcept {
     return impl_->thread(index).context;
+}
+DeadlineWheel& IoThreads::deadlines(std::size_t index) noexcept {
+    return impl_->thread(index).deadlines.wheel();
 }
 std::size_t IoThreads::blocking_queue_depth() const noexcept {
     return impl_->blocking_queue_depth();

@@ -12,6 +12,8 @@ class io_context;
 
 namespace eco2::net {
 
+class DeadlineWheel;
+
 /// The host's threads: N I/O threads with one io_context each, and one bounded blocking pool.
 ///
 /// Thread-safety: any thread; start, stop: control thread.
@@ -38,6 +40,8 @@ public:
     bool is_running() const noexcept;
     std::size_t size() const noexcept;
     boost::asio::io_context& context(std::size_t index) noexcept;
+    /// Of that thread; used on it alone.
+    DeadlineWheel& deadlines(std::size_t index) noexcept;
     std::size_t blocking_queue_depth() const noexcept;
 
     void post(Task task) override;

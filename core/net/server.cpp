@@ -83,7 +83,7 @@ public:
             return endpoint.error();
         }
         for (std::size_t i = 0; i < threads_.size(); ++i) {
-            auto worker = std::make_shared<ServerWorker>(threads_.context(i), shared_);
+            auto worker = std::make_shared<ServerWorker>(threads_, i, shared_);
             // Our acceptors share the port (SO_REUSEPORT); alone, that would also let a second server of the same user take
             // half of the first one's connections, unnoticed.
             auto listening = i == 0 ? worker->check_free(*endpoint) : Result<void>();

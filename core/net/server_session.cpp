@@ -58,7 +58,7 @@ private:
 }  // namespace
 
 ServerSession::ServerSession(std::shared_ptr<ServerWorker> worker, Transport transport, std::string peer)
-    : worker_(std::move(worker)), transport_(std::move(transport)), timer_(worker_->context()), peer_(std::move(peer)) {}
+    : worker_(std::move(worker)), transport_(std::move(transport)), deadline_(worker_->deadlines(), *this), peer_(std::move(peer)) {}
 
 ServerSession::~ServerSession() = default;
 
@@ -88,7 +88,7 @@ void ServerSession::close() noexcept {
     const bool was_handling = state_ == State::handling;
     state_ = State::closed;
     transport_.close();
-    timer_.cancel();
+    deadline_.clear();
     parser_.reset();
     worker_->remove(*this);
     const auto callback = std::exchange(gone_callback_, nullptr);
@@ -235,7 +235,7 @@ void ServerSession::dispatch() {
     is_head_request_ = request.method == "HEAD";
     request.peer = peer_;
     state_ = State::handling;
-    clear_deadline();
+    deadline_.clear();
     worker_->shared().handler(std::make_shared<Exchange>(shared_from_this(), worker_->context(), std::move(request)));
 }
 
@@ -453,7 +453,7 @@ void ServerSession::on_sent() {
     if (quiet_interval_.count() > 0) {
         set_deadline(quiet_interval_);
     } else {
-        clear_deadline();
+        deadline_.clear();
     }
     pump();
 }
@@ -497,36 +497,11 @@ void ServerSession::linger() {
 }
 
 void ServerSession::set_deadline(std::chrono::milliseconds time_from_now) {
-    deadline_ = Steady::now() + time_from_now;
-    if (deadline_ < timer_expiry_) {
-        arm_timer();
-    }
-}
-
-// A later deadline leaves the armed timer alone: it finds the new one when it fires.
-void ServerSession::arm_timer() {
-    timer_expiry_ = deadline_;
-    timer_.expires_at(deadline_);
-    timer_.async_wait([self = shared_from_this()](const boost::system::error_code& ec) {
-        if (!ec) {
-            self->on_timer();
-        }
-    });
-}
-
-void ServerSession::on_timer() {
-    timer_expiry_ = Steady::time_point::max();
-    if (state_ == State::closed || deadline_ == Steady::time_point::max()) {
-        return;
-    }
-    if (Steady::now() < deadline_) {
-        return arm_timer();
-    }
-    clear_deadline();
-    on_deadline();
+    deadline_.set(std::chrono::steady_clock::now() + time_from_now);
 }
 
 void ServerSession::on_deadline() {
+    const auto self = shared_from_this();
     switch (state_) {
         case State::reading:
             if (!parser_) {

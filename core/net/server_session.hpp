@@ -1,10 +1,9 @@
 #pragma once
 
+#include "net/deadline_wheel.hpp"
 #include "net/request_parser.hpp"
 #include "net/server_worker.hpp"
 #include "net/transport.hpp"
-
-#include <boost/asio/steady_timer.hpp>
 
 #include <chrono>
 #include <functional>
@@ -18,7 +17,7 @@ namespace eco2::net {
 ///
 /// Thread-safety: its worker's I/O thread.
 /// Lifetime:      kept by the worker until it is closed, then by what is still under way (a wait, an exchange).
-class ServerSession final : public std::enable_shared_from_this<ServerSession>, private Waker {
+class ServerSession final : public std::enable_shared_from_this<ServerSession>, private Waker, private DeadlineUser {
 public:
     ServerSession(std::shared_ptr<ServerWorker> worker, Transport transport, std::string peer);
     ~ServerSession();
@@ -35,7 +34,6 @@ public:
     void on_exchange_dropped();
 
 private:
-    using Steady = std::chrono::steady_clock;
     enum class State { handshaking, reading, handling, replying, streaming, lingering, closed };
 
     void wake() noexcept override;
@@ -65,16 +63,11 @@ private:
     void linger();
 
     void set_deadline(std::chrono::milliseconds time_from_now);
-    void clear_deadline() noexcept { deadline_ = Steady::time_point::max(); }
-    void arm_timer();
-    void on_timer();
-    void on_deadline();
+    void on_deadline() override;
 
     std::shared_ptr<ServerWorker> worker_;
     Transport transport_;
-    boost::asio::steady_timer timer_;
-    Steady::time_point deadline_ = Steady::time_point::max();
-    Steady::time_point timer_expiry_ = Steady::time_point::max();  // max: not armed
+    Deadline deadline_;
 
     std::string peer_;
     std::unique_ptr<RequestParser> parser_;  // while a request is being read

@@ -60,11 +60,12 @@ Result<void> listening(const tcp::endpoint& endpoint, const boost::system::error
 
 }  // namespace
 
-ServerWorker::ServerWorker(asio::io_context& context, std::shared_ptr<ServerShared> shared)
-    : context_(context),
+ServerWorker::ServerWorker(IoThreads& threads, std::size_t index, std::shared_ptr<ServerShared> shared)
+    : context_(threads.context(index)),
+      deadlines_(threads.deadlines(index)),
       shared_(std::move(shared)),
-      acceptor_(context),
-      pause_(context),
+      acceptor_(context_),
+      pause_(context_),
       read_buffer_(std::make_unique<char[]>(limits::kSocketReadBytes)) {}
 
 ServerWorker::~ServerWorker() = default;

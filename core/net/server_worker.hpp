@@ -34,7 +34,7 @@ struct ServerShared {
 /// Lifetime:      shared by its sessions, since an exchange may outlive the server.
 class ServerWorker : public std::enable_shared_from_this<ServerWorker> {
 public:
-    ServerWorker(boost::asio::io_context& context, std::shared_ptr<ServerShared> shared);
+    ServerWorker(IoThreads& threads, std::size_t index, std::shared_ptr<ServerShared> shared);
     ~ServerWorker();
 
     /// Control thread, before accept.
@@ -50,6 +50,7 @@ public:
     void remove(ServerSession& session) noexcept;
 
     boost::asio::io_context& context() noexcept { return context_; }
+    DeadlineWheel& deadlines() noexcept { return deadlines_; }
     ServerShared& shared() noexcept { return *shared_; }
     const ServerOptions& options() const noexcept { return shared_->options; }
     char* read_buffer() noexcept { return read_buffer_.get(); }
@@ -67,6 +68,7 @@ private:
     void take(int fd, bool is_ipv6, std::string peer);
 
     boost::asio::io_context& context_;
+    DeadlineWheel& deadlines_;
     std::shared_ptr<ServerShared> shared_;
     boost::asio::ip::tcp::acceptor acceptor_;
     boost::asio::steady_timer pause_;
