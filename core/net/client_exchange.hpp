@@ -17,7 +17,10 @@ namespace eco2::net {
 ///
 /// Thread-safety: its worker's I/O thread.
 /// Lifetime:      shared by the caller's handle and by what is under way; the connection knows it while it is used.
-class ClientExchange final : public std::enable_shared_from_this<ClientExchange>, private ConnectionUser, private ResponseSink, private DeadlineUser {
+class ClientExchange final : public std::enable_shared_from_this<ClientExchange>,
+                             private ConnectionUser,
+                             private ResponseSink,
+                             private DeadlineUser {
 public:
     ClientExchange(std::shared_ptr<ClientWorker> worker, HttpRequest request, UpstreamUrl url, HttpObserver& observer);
     ~ClientExchange();

@@ -58,7 +58,10 @@ private:
 }  // namespace
 
 ServerSession::ServerSession(std::shared_ptr<ServerWorker> worker, Transport transport, std::string peer)
-    : worker_(std::move(worker)), transport_(std::move(transport)), deadline_(worker_->deadlines(), *this), peer_(std::move(peer)) {}
+    : worker_(std::move(worker)),
+      transport_(std::move(transport)),
+      deadline_(worker_->deadlines(), *this),
+      peer_(std::move(peer)) {}
 
 ServerSession::~ServerSession() = default;
 
