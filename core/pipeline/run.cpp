@@ -240,7 +240,7 @@ private:
         Grant grant = *reward_->grant;
         grant.user_id = input_.user_id;
         grant.run_id = id_;
-        context_.grants.write(std::move(grant), [weak = weak_from_this()](Result<void> written) {
+        context_.grants.write(std::move(grant), [weak = weak_from_this()](const Result<void>& written) {
             const auto self = weak.lock();
             if (self != nullptr && !self->is_abandoned_ && !self->is_over()) {
                 self->on_granted(written);
