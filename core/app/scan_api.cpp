@@ -3,6 +3,7 @@
 #include "app/auth.hpp"
 #include "app/scan_frames.hpp"
 #include "app/scan_stream.hpp"
+#include "base/discard.hpp"
 #include "base/ids.hpp"
 #include "base/text.hpp"
 
@@ -150,7 +151,7 @@ void ScanApi::classify(const ExchangePtr& exchange, Mode mode) {
         [work](TaskFate fate) {
             if (fate == TaskFate::due) {
                 work->request = parse_scan_request(work->body);
-                work->body = {};
+                discard(work->body);
             }
         },
         [self = shared_from_this(), admission, work](TaskFate fate) {

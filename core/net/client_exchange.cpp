@@ -1,5 +1,6 @@
 #include "net/client_exchange.hpp"
 
+#include "base/discard.hpp"
 #include "base/limits.hpp"
 #include "base/text.hpp"
 
@@ -128,7 +129,7 @@ void ClientExchange::on_connected() {
         last_failure_ = error.message();
         return connect_next();
     }
-    addresses_ = {};
+    discard(addresses_);
     worker_->counters().opened.fetch_add(1, std::memory_order_relaxed);
     if (!url_.is_tls) {
         return on_ready();
@@ -172,7 +173,7 @@ void ClientExchange::read_proxy_answer() {
     if (!status.starts_with('2') || proxy_answer_.size() != end + 4) {
         return fail_with(Errc::provider_unreachable, "the proxy refused to connect to " + url_.host_and_port() + ": " + status);
     }
-    proxy_answer_ = {};
+    discard(proxy_answer_);
     secure();
 }
 
@@ -231,9 +232,9 @@ void ClientExchange::make_head() {
         head += "content-length: " + std::to_string(request_.body.size()) + "\r\n";
     }
     head += "\r\n";
-    request_.headers = {};
-    url_.target = {};
-    request_.url = {};
+    discard(request_.headers);
+    discard(url_.target);
+    discard(request_.url);
 }
 
 void ClientExchange::write() {
@@ -253,8 +254,8 @@ void ClientExchange::write() {
         body_sent_ += result.bytes - of_head;
     }
     is_written_ = true;
-    output_ = std::string();
-    request_.body = std::string();
+    discard(output_);
+    discard(request_.body);
     head_sent_ = body_sent_ = 0;
     connection_->wait_readable();
 }

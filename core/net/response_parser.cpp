@@ -1,5 +1,6 @@
 #include "net/response_parser.hpp"
 
+#include "base/discard.hpp"
 #include "base/limits.hpp"
 #include "base/text.hpp"
 
@@ -67,8 +68,8 @@ private:
         if (status_ >= 200) {
             stop_unless(sink_.on_response_head(status_, fields_), ec);
         }
-        fields_ = {};
-        names_ = {};
+        discard(fields_);
+        discard(names_);
     }
 
     std::size_t on_body_impl(beast::string_view body, beast::error_code& ec) override {

@@ -1,5 +1,6 @@
 #include "net/server_session.hpp"
 
+#include "base/discard.hpp"
 #include "base/limits.hpp"
 #include "net/response_head.hpp"
 
@@ -411,7 +412,7 @@ void ServerSession::flush() {
         // wants_read cannot be: a TLS peer may not renegotiate.
         return result.status == IoStatus::wants_write ? wait_writable() : close();
     }
-    output_ = std::string();
+    discard(output_);
     output_sent_ = 0;
     on_sent();
 }
@@ -491,7 +492,7 @@ void ServerSession::linger() {
         return close();
     }
     state_ = State::lingering;
-    input_ = std::string();
+    discard(input_);
     transport_.shutdown_send();
     set_deadline(limits::kLingerTimeout);
     if (!is_parsing_) {

@@ -133,6 +133,7 @@ std::string TextTemplate::render(const RunValues& values) const {
             out += plain(*value);
         }
     }
+    out.shrink_to_fit();  // a prompt is kept for as long as the provider is asked
     return out;
 }
 

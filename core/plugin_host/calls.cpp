@@ -67,6 +67,7 @@ public:
         fill(messages, parts);
     }
 
+    void reset() noexcept { block_.reset(); }
     const eco2_message* const* messages() const noexcept { return messages_; }
     std::size_t count() const noexcept { return count_; }
 
@@ -131,7 +132,10 @@ private:
     eco2_status begin(const eco2_sink& sink, const eco2_call** out) override {
         return table_.generate(table_.self, &abi_, &sink, out);
     }
-    void drop_request() noexcept override { request_.reset(); }
+    void drop_request() noexcept override {
+        request_.reset();
+        arena_.reset();
+    }
 
     const eco2_provider& table_;
     std::shared_ptr<const GenerateRequest> request_;
