@@ -96,7 +96,7 @@ private:
         });
         if (pass_ == nullptr) {
             fail_stage(fail(Errc::overloaded, "the queue of stage " + stage().definition.name + " is full"));
-        } else if (pass_->is_inside()) {
+        } else if (pass_->was_let_in()) {
             start_effect();
         }
     }
@@ -204,14 +204,32 @@ private:
         const auto self = shared_from_this();  // an event may make the owner drop the run
         call_.reset();
         if (error != nullptr) {
-            fail_stage(error->error);
+            fail_call(error->error);
             return;
         }
         switch (stage().definition.kind) {
             case Kind::infer: settle_model(finish); break;
-            case Kind::rules: complete(result_ ? StageOutput(std::move(*result_)) : StageOutput()); break;
+            case Kind::rules: settle_rule(); break;
             case Kind::reward: settle_decision(); break;
         }
+    }
+
+    /// The call knows the run's deadline too, and may give up a moment before our own timer.
+    void fail_call(Error error) {
+        if (context_.clock.now() >= deadline_) {
+            fail_run(RunEvent::Kind::timed_out, fail(Errc::deadline_exceeded));
+        } else {
+            fail_stage(std::move(error));
+        }
+    }
+
+    void settle_rule() {
+        auto output = result_ ? settle_rules(std::move(*result_)) : StageOutput();
+        if (!output) {
+            fail_stage(output.error());
+            return;
+        }
+        complete(std::move(output.value()));
     }
 
     void settle_model(FinishReason finish) {

@@ -8,15 +8,11 @@ namespace eco2 {
 StageGate::StageGate(Executor& executor, std::size_t running_max, std::size_t waiting_max)
     : executor_(executor), running_max_(running_max), waiting_max_(waiting_max) {}
 
-bool StageGate::Pass::is_inside() const {
-    const std::lock_guard lock(gate_.mutex_);
-    return place_->state == State::inside;
-}
-
 std::unique_ptr<StageGate::Pass> StageGate::enter(std::function<void()> admitted) {
     auto place = std::make_shared<Place>();
     const std::lock_guard lock(mutex_);
-    if (running_ < running_max_) {
+    const bool is_let_in = running_ < running_max_;
+    if (is_let_in) {
         ++running_;
         place->state = State::inside;
     } else if (waiters_.size() < waiting_max_) {
@@ -26,7 +22,7 @@ std::unique_ptr<StageGate::Pass> StageGate::enter(std::function<void()> admitted
     } else {
         return nullptr;
     }
-    return std::make_unique<Pass>(*this, std::move(place));
+    return std::make_unique<Pass>(*this, std::move(place), is_let_in);
 }
 
 void StageGate::leave(Place& place) {

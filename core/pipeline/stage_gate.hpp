@@ -23,19 +23,23 @@ public:
     /// A place inside or in the queue; destroying it leaves, and lets the next one in.
     class Pass {
     public:
-        explicit Pass(StageGate& gate, std::shared_ptr<Place> place) : gate_(gate), place_(std::move(place)) {}
+        Pass(StageGate& gate, std::shared_ptr<Place> place, bool was_let_in)
+            : gate_(gate), place_(std::move(place)), was_let_in_(was_let_in) {}
         ~Pass() { gate_.leave(*place_); }
         Pass(const Pass&) = delete;
         Pass& operator=(const Pass&) = delete;
-        bool is_inside() const;
+        /// There was a place at once: `admitted` will not be called. Fixed by `enter`; where it is false, another thread may
+        /// have let this pass in by now, and `admitted` is what tells.
+        bool was_let_in() const noexcept { return was_let_in_; }
 
     private:
         StageGate& gate_;
         std::shared_ptr<Place> place_;
+        const bool was_let_in_;
     };
 
-    /// Null: the queue is full. A pass that is not inside yet calls `admitted` later on the calling I/O thread, once, never
-    /// from inside, unless it is destroyed before.
+    /// Null: the queue is full. A pass that was not let in at once calls `admitted` later on the calling I/O thread, once,
+    /// never from inside, unless it is destroyed before.
     std::unique_ptr<Pass> enter(std::function<void()> admitted);
 
     std::size_t running() const;

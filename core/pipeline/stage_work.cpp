@@ -152,6 +152,25 @@ RuleQuery prepare_rules(const Stage& stage, const RunValues& values) {
     return query;
 }
 
+Result<StageOutput> settle_rules(std::string result_json) {
+    json::error_code ec;
+    json::parse_options options;
+    options.max_depth = limits::kJsonDepthMax;
+    auto value = json::parse(result_json, ec, {}, options);
+    if (ec) {
+        return fail(Errc::rule_store_failed, "the store's rule is not JSON: " + ec.message());
+    }
+    if (value.is_null()) {
+        return StageOutput();
+    }
+    // Inside strings JSON escapes line ends, so one that stands here is a store's layout; within a frame it would end the
+    // frame.
+    if (result_json.find_first_of("\r\n") != std::string::npos) {
+        result_json = json::serialize(value);
+    }
+    return StageOutput(std::move(result_json), std::move(value));
+}
+
 std::string prepare_reward(const Stage& stage, const RunValues& values) {
     std::string out = "{";
     for (const auto& input : stage.input) {

@@ -41,6 +41,10 @@ Result<Settled> settle_infer(const Stage& stage, const RunInput& input, std::str
 
 RuleQuery prepare_rules(const Stage& stage, const RunValues& values);
 
+/// The rule as one line of JSON: it goes into the client's frames as it is.
+/// Errors: rule_store_failed (the store's result is not JSON).
+Result<StageOutput> settle_rules(std::string result_json);
+
 /// The reward engine's input, composed as the pipeline file says.
 std::string prepare_reward(const Stage& stage, const RunValues& values);
 

@@ -142,6 +142,34 @@ TEST(Run, the_run_deadline_ends_it_as_timeout) {
     EXPECT_TRUE(bench.doors.last().was_cancelled);
 }
 
+TEST(Run, the_run_deadline_is_a_timeout_also_where_the_call_gives_up_first) {
+    auto definition = scan_definition();
+    definition.deadline = seconds(20);
+    RunBench bench(std::move(definition));
+    const auto run = bench.start();
+    bench.clock.advance(seconds(20));
+    bench.doors.fail_call(Errc::provider_timeout);
+    EXPECT_EQ(RunBench::story(*run), "started vision+0 timeout");
+}
+
+TEST(Run, a_rule_is_one_line_of_json_whatever_the_store_gives) {
+    RunBench bench;
+    const auto run = bench.start();
+    bench.doors.answer(RunBench::vision());
+    bench.doors.result("{\n  \"a\": \"x\\ny\",\r\n  \"b\": [1, 2]\n}");
+    EXPECT_EQ(run->values().outputs[1].json(), "{\"a\":\"x\\ny\",\"b\":[1,2]}");
+}
+
+TEST(Run, a_rule_that_is_not_json_fails_the_stage) {
+    for (const std::string text : {"", "x", "{", "{} {}", "{\"a\":\"\n\"}"}) {
+        RunBench bench;
+        const auto run = bench.start();
+        bench.doors.answer(RunBench::vision());
+        bench.doors.result(text);
+        EXPECT_EQ(RunBench::story(*run), "started vision+0 vision=25 rule+25 rule!RULE_STORE_FAILED") << text;
+    }
+}
+
 TEST(Run, dropping_it_cancels_the_call_and_silences_all_at_every_step) {
     for (int step = 0; step <= 4; ++step) {
         RunBench bench;

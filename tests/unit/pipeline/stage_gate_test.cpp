@@ -26,8 +26,8 @@ TEST_F(StageGateTest, lets_in_as_many_as_it_may_and_the_rest_in_order) {
     auto a = enter(gate, 'a');
     auto b = enter(gate, 'b');
     auto c = enter(gate, 'c');
-    EXPECT_TRUE(a->is_inside());
-    EXPECT_FALSE(b->is_inside());
+    EXPECT_TRUE(a->was_let_in());
+    EXPECT_FALSE(b->was_let_in());
     EXPECT_EQ(enter(gate, 'd'), nullptr);
     a.reset();
     EXPECT_EQ(admitted_, "") << "never from inside";
@@ -63,6 +63,16 @@ TEST_F(StageGateTest, one_that_leaves_between_its_turn_and_its_call_passes_the_p
     EXPECT_EQ(admitted_, "c");
     c.reset();
     EXPECT_EQ(gate.running(), 0U);
+}
+
+TEST_F(StageGateTest, one_that_is_let_in_before_its_owner_looks_is_told_once) {
+    StageGate gate(executor_, 1, 1);
+    auto a = enter(gate, 'a');
+    auto b = enter(gate, 'b');
+    a.reset();  // as another thread may do before b's owner has looked at b
+    EXPECT_FALSE(b->was_let_in()) << "its owner would start twice, now and when admitted";
+    executor_.run();
+    EXPECT_EQ(admitted_, "b");
 }
 
 }  // namespace
