@@ -186,7 +186,8 @@ void ThreadExecutor::run_timers() {
         if (timers_.empty()) {
             timer_changed_.wait(lock);
         } else if (timers_.begin()->first > std::chrono::steady_clock::now()) {
-            timer_changed_.wait_until(lock, timers_.begin()->first);
+            const auto due = timers_.begin()->first;  // a copy: the timer may go while this waits
+            timer_changed_.wait_until(lock, due);
         } else {
             const auto due = timers_.begin()->second;
             timers_.erase(timers_.begin());

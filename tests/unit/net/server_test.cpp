@@ -246,7 +246,7 @@ TEST_F(ServerTest, malformed_requests_are_refused_and_the_connection_closed) {
         {"garbage", "\x16\x03\x01 garbage\r\n\r\n", 400},
         {"bare LF", "GET / HTTP/1.1\nHost: h\n\n", 400},
         {"bare CR", "GET / HTTP/1.1\r\nHost: h\rX: y\r\n\r\n", 400},
-        {"NUL", std::string("GET / HTTP/1.1\r\nHost: h\r\nX: a\0b\r\n\r\n", 40), 400},
+        {"NUL", std::string("GET / HTTP/1.1\r\nHost: h\r\nX: a") + '\0' + "b\r\n\r\n", 400},
         {"folded line", "GET / HTTP/1.1\r\nHost: h\r\nX: a\r\n b\r\n\r\n", 400},
         {"space before colon", "GET / HTTP/1.1\r\nHost : h\r\n\r\n", 400},
         {"two lengths", "POST / HTTP/1.1\r\nHost: h\r\nContent-Length: 1\r\nContent-Length: 2\r\n\r\nab", 400},
