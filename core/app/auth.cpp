@@ -20,6 +20,11 @@ Result<std::string> authenticate(const config::AuthConfig& auth, const net::Serv
     if (user.empty()) {
         return fail(Errc::unauthorized, "Missing x-user-id header");
     }
+    // A proxy that appends its header to the client's would otherwise let the client choose.
+    if (std::count_if(request.headers.begin(), request.headers.end(), [](const auto& h) { return h.first == "x-user-id"; }) >
+        1) {
+        return fail(Errc::unauthorized, "more than one x-user-id header");
+    }
     if (!is_uuid(user)) {
         return fail(Errc::unauthorized, "Invalid x-user-id format");
     }

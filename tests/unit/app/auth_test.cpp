@@ -42,6 +42,14 @@ TEST(Auth, the_header_must_be_there_and_a_uuid) {
     EXPECT_EQ(authenticate(header_mode(), request("10.1.2.3", "bob")).error().detail, "Invalid x-user-id format");
 }
 
+TEST(Auth, two_headers_are_nobodys) {
+    for (const std::string& second : {kUser, std::string("99999999-2222-3333-4444-555555555555"), std::string()}) {
+        auto twice = request("10.1.2.3", kUser);
+        twice.headers.emplace_back("x-user-id", second);
+        EXPECT_EQ(authenticate(header_mode(), twice).error().code, Errc::unauthorized) << second;
+    }
+}
+
 TEST(Auth, without_users_only_loopback_may_be_listened_on) {
     config::HostConfig config;
     for (const auto& [host, is_allowed] : {std::pair{"127.0.0.1", true},
