@@ -1,5 +1,7 @@
 #include "plugin_host/abi_values.hpp"
 
+#include "base/text.hpp"
+
 #include <array>
 #include <utility>
 
@@ -85,15 +87,16 @@ Errc errc_of(CallFamily family, eco2_status status, FaultClass fault, std::strin
     return status == ECO2_DEADLINE_EXCEEDED ? Errc::provider_timeout : provider_errc(fault, code);
 }
 
+/// One line of UTF-8: it goes into the client's JSON.
 std::string clean(std::string_view text) {
-    if (text.size() > kMessageBytesMax) {
-        text = text.substr(0, kMessageBytesMax);
-    }
-    std::string out(text);
+    std::string out = shorten(text, kMessageBytesMax);
+    const bool is_utf8 = is_valid_utf8(out);
     for (char& letter : out) {
         const auto byte = static_cast<unsigned char>(letter);
         if (byte < 0x20 || byte == 0x7F) {
             letter = ' ';
+        } else if (byte >= 0x80 && !is_utf8) {
+            letter = '?';
         }
     }
     return out;
@@ -166,7 +169,9 @@ CallError call_error_of(CallFamily family, eco2_status status, const eco2_error*
         out.fault = fault_of_status(status);
     }
     const auto code = view ? text_of(view->code) : std::string_view{};
-    out.error = Error{errc_of(family, status, out.fault, code), describe(status, error), -1};
+    const auto errc = errc_of(family, status, out.fault, code);
+    const bool says_it_twice = view && info(errc).name == code && !text_of(view->message).empty();
+    out.error = Error{errc, says_it_twice ? clean(text_of(view->message)) : describe(status, error), -1};
     out.is_retryable = info(out.error.code).is_retryable;
     if (view) {
         out.error.retry_after_ms = view->retry_after_ms < 0 ? -1 : static_cast<long>(view->retry_after_ms);

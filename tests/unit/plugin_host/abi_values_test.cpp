@@ -1,8 +1,11 @@
 #include "plugin_host/abi_values.hpp"
 
+#include "base/text.hpp"
+
 #include <gtest/gtest.h>
 
 #include <cstddef>
+#include <string>
 #include <utility>
 
 namespace eco2::plugin_host {
@@ -50,6 +53,25 @@ TEST(AbiValues, message_of_a_plugin_is_one_clean_line) {
     auto error = error_of(ECO2_CLASS_LIMITED);
     error.message = abi_text("a\r\nb");
     EXPECT_EQ(call_error_of(CallFamily::provider, ECO2_UNAVAILABLE, &error).error.detail, "a  b");
+}
+
+TEST(AbiValues, message_of_a_plugin_is_valid_utf8_wherever_it_is_cut_and_whatever_it_holds) {
+    std::string korean;
+    while (korean.size() < 3'000) {
+        korean += "\xED\x95\x9C";
+    }
+    for (const std::string& text : {korean, "a" + korean, "ab" + korean, std::string("a\xFF\xED\xA0\x80")}) {
+        auto error = error_of(ECO2_CLASS_LIMITED, text);
+        error.message = abi_text(text);
+        const auto told = call_error_of(CallFamily::provider, ECO2_UNAVAILABLE, &error);
+        EXPECT_TRUE(is_valid_utf8(told.error.detail));
+        EXPECT_TRUE(is_valid_utf8(told.upstream_code));
+    }
+}
+
+TEST(AbiValues, message_does_not_repeat_the_name_that_stands_beside_it) {
+    const auto error = error_of(ECO2_CLASS_PROVIDER_FAULT, "PROVIDER_RESET");
+    EXPECT_EQ(call_error_of(CallFamily::provider, ECO2_UNAVAILABLE, &error).error.detail, "why");
 }
 
 TEST(AbiValues, field_beyond_struct_size_is_not_read) {
