@@ -304,6 +304,9 @@ private:
     void fail_stage(Error error) { fail_run(RunEvent::Kind::stage_failed, std::move(error)); }
 
     void fail_run(RunEvent::Kind kind, Error error) {
+        if (context_.redact) {
+            error.detail = context_.redact(error.detail);
+        }
         finish_report(error);
         failure_ = std::move(error);
         end(kind, progress(index_));

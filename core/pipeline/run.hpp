@@ -50,6 +50,8 @@ struct RunContext {
     Executor& executor;
     const Clock& clock;
     RunWatcher& watcher;
+    /// Takes secrets out of an error's words, which may be a provider's own. Empty: there is nothing to take out.
+    std::function<std::string(std::string_view)> redact = {};
 };
 
 /// One live execution of a pipeline for one input: walks the stages, appends to its log.

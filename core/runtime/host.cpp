@@ -58,6 +58,20 @@ std::string host_of(std::string_view url) {
     return std::string(url.substr(0, url.find(':')));
 }
 
+observe::Redactor redactor_of(const config::HostConfig& config) {
+    observe::Redactor redactor;
+    for (const auto& plugin : config.plugins) {
+        for (const auto* secrets : {&plugin.keys, &plugin.secrets}) {
+            for (const auto& secret : *secrets) {
+                if (secret.value) {
+                    redactor.add(*secret.value);
+                }
+            }
+        }
+    }
+    return redactor;
+}
+
 std::string base_url_of(const std::string& config_json) {
     boost::json::error_code ec;
     const auto value = boost::json::parse(config_json, ec);
@@ -72,7 +86,13 @@ std::string base_url_of(const std::string& config_json) {
 struct Host::Wired {
     Wired(std::shared_ptr<const Pipeline> pipeline, std::vector<StageDoors> doors, Host& host)
         : watch(*pipeline, host.log_, host.metrics_),
-          context{std::move(pipeline), std::move(doors), *host.grants_, host.threads_, system_clock(), watch} {}
+          context{std::move(pipeline),
+                  std::move(doors),
+                  *host.grants_,
+                  host.threads_,
+                  system_clock(),
+                  watch,
+                  [&host](std::string_view words) { return host.redactor_.redact(words); }} {}
 
     RunWatch watch;
     RunContext context;
@@ -82,20 +102,13 @@ observe::JsonLog::Options log_options(const config::HostConfig& config) {
     observe::JsonLog::Options options;
     options.level = config.log.level;
     options.is_text = config.log.format == config::LogFormat::text;
-    for (const auto& plugin : config.plugins) {
-        for (const auto* secrets : {&plugin.keys, &plugin.secrets}) {
-            for (const auto& secret : *secrets) {
-                if (secret.value) {
-                    options.redactor.add(*secret.value);
-                }
-            }
-        }
-    }
+    options.redactor = redactor_of(config);
     return options;
 }
 
 Host::Host(config::HostConfig config, const Layout& layout, observe::JsonLog::Options log)
     : config_(std::move(config)),
+      redactor_(redactor_of(config_)),
       log_(std::move(log)),
       metrics_(kVersion),
       plugin_metrics_(metrics_.plugins()),

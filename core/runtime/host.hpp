@@ -6,6 +6,7 @@
 #include "net/io_threads.hpp"
 #include "observe/json_log.hpp"
 #include "observe/metrics.hpp"
+#include "observe/redactor.hpp"
 #include "pipeline/run.hpp"
 #include "plugin_host/plugin_host.hpp"
 #include "runtime/layout.hpp"
@@ -81,6 +82,7 @@ private:
     net::IoThreads::Options thread_options();
 
     const config::HostConfig config_;
+    const observe::Redactor redactor_;
     observe::JsonLog log_;
     observe::Metrics metrics_;
     PluginMetricsDoor plugin_metrics_;

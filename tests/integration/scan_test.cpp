@@ -207,6 +207,16 @@ TEST_F(Scan, a_fault_in_the_answer_stage_says_so) {
     EXPECT_TRUE(frames.back().starts_with(R"({"step":"answer","status":"failed","progress":50,"error":"PROVIDER_ERROR")"));
 }
 
+TEST_F(Scan, a_provider_that_quotes_the_key_tells_it_to_nobody) {
+    start_host();
+    const std::string& key = environment["OPENAI_API_KEY"];
+    fake(R"({"fault":"status","status":400,"message":"key )" + key + R"( may not use this model"})");
+    const auto streamed = scan(kUrlBody);
+    EXPECT_TRUE(streamed.frames().back().find("may not use this model") != std::string::npos) << streamed.body;
+    EXPECT_EQ(streamed.body.find(key), std::string::npos) << streamed.body;
+    EXPECT_EQ(classify(kUrlBody).body.find(key), std::string::npos);
+}
+
 TEST_F(Scan, a_class_outside_the_taxonomy_is_never_passed_on) {
     start_host();
     fake(R"({"fault":"outside_taxonomy"})");

@@ -152,6 +152,14 @@ TEST(Run, the_run_deadline_is_a_timeout_also_where_the_call_gives_up_first) {
     EXPECT_EQ(RunBench::story(*run), "started vision+0 timeout");
 }
 
+TEST(Run, secrets_leave_an_errors_words_before_anybody_reads_them) {
+    RunBench bench;
+    bench.context.redact = [](std::string_view words) { return "<" + std::string(words) + ">"; };
+    const auto run = bench.start();
+    bench.doors.fail_call(Errc::provider_rejected);
+    EXPECT_EQ(run->failure()->detail, "<told by the test>");
+}
+
 TEST(Run, a_rule_is_one_line_of_json_whatever_the_store_gives) {
     RunBench bench;
     const auto run = bench.start();
