@@ -27,8 +27,10 @@ void hide(std::string& text, std::string_view secret) {
     if (secret.size() < kSecretBytesMin) {
         return;
     }
-    for (auto at = text.find(secret); at != std::string::npos; at = text.find(secret, at)) {
-        text.replace(at, secret.size(), "[secret]");
+    // From behind the mask on: a secret may be a part of it.
+    constexpr std::string_view kMask = "[secret]";
+    for (auto at = text.find(secret); at != std::string::npos; at = text.find(secret, at + kMask.size())) {
+        text.replace(at, secret.size(), kMask);
     }
 }
 

@@ -215,5 +215,13 @@ TEST_F(PluginStore, log_carries_the_instance_and_no_secret) {
     EXPECT_FALSE(host_.log.has("correct-horse"));
 }
 
+TEST(PluginLog, a_secret_that_the_mask_contains_is_masked_once) {
+    ManualHost host;
+    auto config = ManualHost::config("odd_store");
+    config.secrets = {{"password", "secret"}};
+    ASSERT_TRUE(host.host.load(config));
+    EXPECT_TRUE(host.log.has("[secret] plugin=odd_store instance=odd_store"));
+}
+
 }  // namespace
 }  // namespace eco2::contract
