@@ -308,9 +308,8 @@ void ServerSession::start_source(std::unique_ptr<BodySource> source) {
     state_ = State::streaming;
     source_ = std::move(source);
     has_ended_ = false;
-    wants_pull_ = true;
     source_->set_waker(this);
-    pump();
+    wake();
 }
 
 void ServerSession::on_client_gone(std::function<void()> callback) {
@@ -330,10 +329,15 @@ void ServerSession::wake() noexcept {
         return;
     }
     is_wake_posted_ = true;
-    asio::post(worker_->context(), [self = shared_from_this()] {
-        self->is_wake_posted_ = false;
-        self->wants_pull_ = true;
-        self->pump();
+    // Two turns of the loop: what the source goes on to do at once leaves in the same packet. A packet that wakes a sleeping
+    // reader costs more than everything else here.
+    asio::post(worker_->context(), [self = shared_from_this()]() mutable {
+        asio::io_context& context = self->worker_->context();
+        asio::post(context, [self = std::move(self)] {
+            self->is_wake_posted_ = false;
+            self->wants_pull_ = true;
+            self->pump();
+        });
     });
 }
 

@@ -168,7 +168,8 @@ Result<StageOutput> settle_rules(std::string result_json) {
     if (result_json.find_first_of("\r\n") != std::string::npos) {
         result_json = json::serialize(value);
     }
-    return StageOutput(std::move(result_json), std::move(value));
+    // The text alone: a rule is mostly given on as it is, and its value is twice as large for as long as the run is open.
+    return StageOutput(std::move(result_json));
 }
 
 std::string prepare_reward(const Stage& stage, const RunValues& values) {
