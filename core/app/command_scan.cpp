@@ -3,6 +3,7 @@
 #include "app/scan_frames.hpp"
 #include "app/scan_view.hpp"
 #include "base/ids.hpp"
+#include "base/limits.hpp"
 #include "base/text.hpp"
 #include "net/url_guard.hpp"
 
@@ -115,6 +116,10 @@ Result<RunInput> input_of(const ScanOptions& options, const Pipeline& pipeline) 
             known += " " + model;
         }
         return fail(Errc::unsupported_model, "\"" + input.model + "\" is not one of:" + known);
+    }
+    if (options.question.size() > limits::kQuestionBytesMax || !is_valid_utf8(options.question)) {
+        return fail(Errc::invalid_field,
+                    "--question must be UTF-8 of at most " + std::to_string(limits::kQuestionBytesMax) + " bytes");
     }
     const auto question = definition.default_question.find(input.language);
     input.question = !options.question.empty()                       ? options.question

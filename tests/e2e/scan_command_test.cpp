@@ -70,6 +70,8 @@ TEST_F(ScanCommand, what_cannot_be_scanned_is_told_with_its_code) {
              {{"https://127.0.0.1/a.jpg"}, 1, "SSRF_BLOCKED"},
              {{photo("pet_bottle.jpg"), "--model", "gpt-nope"}, 2, "gpt-5.2-mini"},
              {{photo("pet_bottle.jpg"), "--language", "tlh"}, 2, "tlh"},
+             {{photo("pet_bottle.jpg"), "--question", "\xED\xA0\x80"}, 2, "--question"},
+             {{photo("pet_bottle.jpg"), "--question", std::string(2'001, 'x')}, 2, "--question"},
          }) {
         const auto result = scan_photo(arguments);
         EXPECT_EQ(result.exit_code, exit_code) << arguments.front() << "\n" << result;
