@@ -53,6 +53,7 @@ inline constexpr std::size_t kTlsSessionsKeptMax = 256;      // per I/O thread, 
 inline constexpr std::size_t kProxyHeadBytesMax = 8 * 1024;  // of a proxy's answer to CONNECT
 inline constexpr std::size_t kSseLineBytesMax = 1024 * 1024;
 inline constexpr std::size_t kProviderTextBytesMax = 256 * 1024;  // a stage's answer
+inline constexpr std::size_t kModelNameBytesMax = 200;  // as an upstream tells it: it stands in every result and log line
 
 // runs
 inline constexpr std::size_t kStagesMax = 32;    // events hold a stage's number in a byte, progress is in percent

@@ -1,5 +1,7 @@
 #include "pipeline/run.hpp"
 
+#include "base/limits.hpp"
+#include "base/text.hpp"
 #include "protocol/string_field_tap.hpp"
 
 #include <algorithm>
@@ -195,8 +197,9 @@ private:
     }
     void on_usage(const Usage& usage) override { report().usage = usage; }
     void on_meta(const CallMeta& meta) override {
-        if (!meta.model.empty()) {
-            report().model = meta.model;
+        // An upstream's word, and one that clients see: what is no text does not replace what was asked for.
+        if (!meta.model.empty() && is_valid_utf8(meta.model)) {
+            report().model = shorten(meta.model, limits::kModelNameBytesMax);
         }
     }
     void on_result(std::string_view json, std::string_view) override { result_ = std::string(json); }

@@ -1,3 +1,4 @@
+#include "base/limits.hpp"
 #include "fixture.hpp"
 
 #include <gtest/gtest.h>
@@ -158,6 +159,19 @@ TEST(Run, secrets_leave_an_errors_words_before_anybody_reads_them) {
     const auto run = bench.start();
     bench.doors.fail_call(Errc::provider_rejected);
     EXPECT_EQ(run->failure()->detail, "<told by the test>");
+}
+
+TEST(Run, the_model_that_answered_is_named_within_bounds_and_as_text) {
+    for (const auto& [told, shown] : {std::pair{std::string("model-a-2026"), std::string("model-a-2026")},
+                                      std::pair{std::string("\xFF"), std::string("model-a")},
+                                      std::pair{std::string(5'000, 'x'), std::string(limits::kModelNameBytesMax, 'x') + "…"}}) {
+        RunBench bench;
+        const auto run = bench.start();
+        CallMeta meta;
+        meta.model = told;
+        bench.doors.last().observer->on_meta(meta);
+        EXPECT_EQ(run->reports()[0].model, shown);
+    }
 }
 
 TEST(Run, a_rule_is_one_line_of_json_whatever_the_store_gives) {
