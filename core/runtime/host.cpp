@@ -193,12 +193,18 @@ Result<void> Host::load_plugin(std::string_view instance_id) {
     return plugins_->load(instance_config(*found));
 }
 
-/// A missing key is told before the first request needs it, unless the upstream is on this machine.
+/// A key that is missing, or that may not be sent, is told before the first request needs it.
 Result<void> Host::check_keys(const config::PluginConfig& plugin) const {
     const bool has_key =
         plugin.keys.empty() || std::any_of(plugin.keys.begin(), plugin.keys.end(), [](const auto& key) { return key.value; });
     const auto base_url = base_url_of(plugin.config_json);
-    if (has_key || net::is_loopback_host(host_of(base_url))) {
+    const bool is_near = net::is_loopback_host(host_of(base_url));
+    if (!plugin.keys.empty() && has_key && !is_near && to_lower_ascii(base_url).starts_with("http://")) {
+        return fail(Errc::config_invalid,
+                    "base_url (" + base_url +
+                        ") is plain HTTP, over which no key is sent: use https, or list no keys for this instance");
+    }
+    if (has_key || is_near) {
         return {};
     }
     return fail(Errc::config_invalid,

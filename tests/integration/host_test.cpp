@@ -40,6 +40,14 @@ TEST_F(HostLife, without_a_key_a_far_provider_is_refused_at_the_start) {
     EXPECT_EQ(ready.status, 503) << "a host that failed to load never claims to be ready";
 }
 
+TEST_F(HostLife, a_key_that_could_only_go_over_plain_http_is_refused_at_the_start) {
+    environment["OPENAI_BASE_URL"] = "HTTP://models.example.com:8000/v1";
+    const auto started = try_start_host();
+    ASSERT_FALSE(started);
+    EXPECT_EQ(started.error().code, Errc::config_invalid);
+    EXPECT_NE(started.error().detail.find("plain HTTP"), std::string::npos) << started.error().text();
+}
+
 TEST_F(HostLife, without_a_key_a_provider_on_this_machine_will_do) {
     environment.erase("OPENAI_API_KEY");
     start_host();
