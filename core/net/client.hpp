@@ -31,8 +31,10 @@ struct ClientStats {
 
 /// The upstream HTTP/1.1 client: a pool per origin and I/O thread, keep-alive, TLS with verification, SNI and session reuse.
 ///
-/// A pooled connection that the peer has closed is noticed while idle and not used. A request is sent again on a new connection
-/// only when not one byte of it was written. Names are looked up on the blocking pool. `Accept-Encoding: identity`.
+/// A pooled connection that the peer has closed is noticed while idle and not used. Where the two cross, the request is sent
+/// again, once and on a new connection: when not one byte of it was written, or when the pooled connection ends within
+/// limits::kStaleConnectionWindow without one byte of an answer. A new connection's end is always told. Names are looked up on
+/// the blocking pool. `Accept-Encoding: identity`.
 ///
 /// Thread-safety: see HttpClientDoor; stats from any thread.
 /// Lifetime:      outlives its calls; destroyed after the threads have stopped.

@@ -254,10 +254,30 @@ void ClientExchange::write() {
         body_sent_ += result.bytes - of_head;
     }
     is_written_ = true;
+    head_sent_ = body_sent_ = 0;
+    if (is_reused_) {
+        deadline_.set(std::min(request_.deadline, Steady::now() + limits::kStaleConnectionWindow));
+    } else {
+        forget_request();
+    }
+    connection_->wait_readable();
+}
+
+void ClientExchange::forget_request() {
     discard(output_);
     discard(request_.body);
-    head_sent_ = body_sent_ = 0;
-    connection_->wait_readable();
+}
+
+// The peer had closed the pooled connection before it saw the request: its end comes at once and instead of any answer.
+bool ClientExchange::was_stale() const noexcept {
+    return is_reused_ && is_written_ && !output_.empty();
+}
+
+void ClientExchange::start_over() {
+    drop_connection();
+    parser_.reset();
+    is_reused_ = is_written_ = is_write_broken_ = false;
+    find_name();
 }
 
 void ClientExchange::on_write_failed() {
@@ -326,6 +346,10 @@ void ClientExchange::read() {
 
 // False: the exchange is over.
 bool ClientExchange::on_bytes(std::string_view bytes) {
+    if (was_stale()) {
+        forget_request();
+        deadline_.set(request_.deadline);
+    }
     const auto result = parser_->feed(bytes);
     if (state_ == State::done) {
         return false;
@@ -342,6 +366,9 @@ bool ClientExchange::on_bytes(std::string_view bytes) {
 }
 
 void ClientExchange::on_read_end(IoStatus status) {
+    if (was_stale()) {
+        return start_over();
+    }
     if (status == IoStatus::failed) {
         return fail_with(Errc::provider_reset, "the connection to " + url_.host + " was reset");
     }
@@ -434,6 +461,10 @@ void ClientExchange::on_deadline() {
     const auto self = shared_from_this();
     if (request_.deadline <= Steady::now()) {
         return fail_with(Errc::provider_timeout, url_.host + " did not answer in time");
+    }
+    if (was_stale()) {
+        forget_request();
+        return deadline_.set(request_.deadline);
     }
     fail_with(Errc::provider_unreachable, "connecting to " + url_.host_and_port() + " took too long");
 }

@@ -55,6 +55,9 @@ private:
     void on_read_end(IoStatus status);
     void complete();
     void again();
+    void forget_request();
+    bool was_stale() const noexcept;
+    void start_over();
 
     void on_readable() override;
     void on_writable() override;

@@ -219,6 +219,57 @@ TEST_F(ClientTest, an_idle_connection_that_the_peer_closes_is_dropped) {
     EXPECT_EQ(client_->stats().connections_reused, 0u);
 }
 
+TEST_F(ClientTest, a_pooled_connection_that_ends_instead_of_answering_is_replaced_once) {
+    start();
+    for (const bool resets : {false, true}) {
+        auto first = recorder();
+        ASSERT_FALSE(first->start(request()));
+        RawSocket pooled = peer_.accept();
+        pooled.read_until("\r\n\r\n{}");
+        pooled.send("HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n");
+        EXPECT_EQ(first->wait(), "ok");
+        auto second = recorder();
+        ASSERT_FALSE(second->start(request()));
+        pooled.read_until("\r\n\r\n{}");
+        resets ? pooled.reset() : pooled.close();
+        RawSocket fresh = peer_.accept();
+        EXPECT_TRUE(fresh.read_until("\r\n\r\n{}").starts_with("POST ")) << "the whole request comes again";
+        fresh.send("HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: 2\r\n\r\nhi");
+        EXPECT_EQ(second->wait(), "ok");
+        EXPECT_EQ(second->body(), "hi");
+    }
+}
+
+TEST_F(ClientTest, a_request_is_not_sent_a_third_time_nor_after_a_byte_of_an_answer_nor_late) {
+    start();
+    for (const int how : {0, 1, 2}) {
+        auto first = recorder();
+        ASSERT_FALSE(first->start(request()));
+        RawSocket pooled = peer_.accept();
+        pooled.read_until("\r\n\r\n{}");
+        pooled.send("HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n");
+        EXPECT_EQ(first->wait(), "ok");
+        auto second = recorder();
+        ASSERT_FALSE(second->start(request()));
+        pooled.read_until("\r\n\r\n{}");
+        if (how == 0) {
+            pooled.close();
+            RawSocket fresh = peer_.accept();
+            fresh.read_until("\r\n\r\n{}");
+            fresh.close();
+        } else if (how == 1) {
+            pooled.send("H");
+            EXPECT_FALSE(peer_.has_connection_within(20ms));
+            pooled.close();
+        } else {
+            EXPECT_FALSE(peer_.has_connection_within(300ms));
+            pooled.close();
+        }
+        EXPECT_EQ(second->wait(), "PROVIDER_RESET") << how;
+        EXPECT_FALSE(peer_.has_connection_within(20ms)) << how;
+    }
+}
+
 TEST_F(ClientTest, an_idle_connection_is_closed_after_its_time) {
     ClientOptions options;
     options.idle_timeout = 50ms;
