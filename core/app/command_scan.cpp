@@ -174,6 +174,10 @@ int scan(const CommonOptions& common, const ScanOptions& options) {
     const int exit_code =
         std::make_shared<OneScan>(host, *context, common.is_json)->start(std::move(input.value()), std::move(photo)).get();
     (void)host.stop();
+    if (std::fflush(stdout) != 0 || std::ferror(stdout) != 0) {
+        print_error(fail(Errc::io_failed, "the output could not be written"));
+        return kFailed;
+    }
     return exit_code;
 }
 

@@ -35,6 +35,7 @@ std::string key_of_another_kind(std::string_view key) {
           "temperature",
           "stream_field",
           "output_order",
+          "defaults",
           "taxonomy"}},
         {"rules", {"store", "category", "key"}},
         {"reward", {"engine", "input"}},
@@ -132,6 +133,9 @@ void StageReader::read_schema(Section& section, StageDefinition& to) {
     }
     section.set_text("schema_name", to.schema_name);
     const auto stream_field = section.text("stream_field");
+    if (const auto defaults = section.text("defaults")) {
+        to.defaults_json = texts_.read_json_object(*defaults).value_or(std::string());
+    }
     const auto order = section.texts("output_order").value_or(std::vector<PlacedText>{});
     const auto properties = to.schema_json.empty() ? std::vector<std::string>{} : schema_properties(to.schema_json);
     const auto check_property = [&](const PlacedText& name) {

@@ -51,6 +51,7 @@ struct StageDefinition {
     std::int64_t max_output_tokens = -1;
     double temperature = -1;
     std::string stream_field;               // top-level string of the output whose text becomes <stage>.delta events
+    std::string defaults_json;              // object; what an answer leaves out counts as this; empty: nothing
     std::vector<std::string> output_order;  // top-level keys in the order of the result; unnamed ones follow
     std::optional<TaxonomyDefinition> taxonomy;
 

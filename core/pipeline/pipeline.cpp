@@ -3,6 +3,8 @@
 #include "base/limits.hpp"
 #include "base/text.hpp"
 
+#include <boost/json/parse.hpp>
+
 #include <algorithm>
 
 namespace eco2 {
@@ -41,6 +43,14 @@ Result<void> compile_checks(Stage& stage) {
             return schema.error();
         }
         stage.schema = std::move(schema.value());
+    }
+    if (!definition.defaults_json.empty()) {
+        boost::json::error_code ec;
+        auto defaults = boost::json::parse(definition.defaults_json, ec);
+        if (ec || !defaults.is_object()) {
+            return fail(Errc::config_invalid, "defaults must be a JSON object");
+        }
+        stage.defaults = std::move(defaults.get_object());
     }
     if (definition.taxonomy) {
         auto taxonomy = Taxonomy::compile(*definition.taxonomy);

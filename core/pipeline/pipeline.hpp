@@ -25,6 +25,7 @@ struct Stage {
     SharedText schema_json;
     SharedText params_json;
     std::shared_ptr<const JsonSchema> schema;  // null: free text
+    boost::json::object defaults;              // what an answer leaves out counts as this
     std::optional<Taxonomy> taxonomy;
     std::optional<ValuePath> only_if;
     ValuePath category;

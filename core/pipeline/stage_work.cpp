@@ -48,18 +48,36 @@ json::value ordered(const json::value& value, const std::vector<std::string>& or
     return out;
 }
 
-Result<json::value> parse_answer(const Stage& stage, std::string_view text) {
-    if (stage.schema != nullptr) {
-        if (auto fits = stage.schema->check(text); !fits) {
-            return fail(Errc::provider_bad_answer, fits.error().detail + "; the answer starts \"" + shorten(text, 80) + "\"");
+/// Puts in what `object` lacks, also inside. True: something was put in.
+bool fill(json::object& object, const json::object& defaults) {
+    bool has_filled = false;
+    for (const auto& [key, standard] : defaults) {
+        auto* given = object.if_contains(key);
+        if (given == nullptr) {
+            object[key] = standard;
+            has_filled = true;
+        } else if (given->is_object() && standard.is_object()) {
+            has_filled |= fill(given->get_object(), standard.get_object());
         }
     }
+    return has_filled;
+}
+
+Result<json::value> parse_answer(const Stage& stage, std::string_view text) {
     json::error_code ec;
     json::parse_options options;
     options.max_depth = limits::kJsonDepthMax;
     auto value = json::parse(text, ec, {}, options);
     if (ec) {
-        return fail(Errc::provider_bad_answer, "not JSON: " + ec.message());
+        return fail(Errc::provider_bad_answer,
+                    "not JSON: " + ec.message() + "; the answer starts \"" + shorten(text, 80) + "\"");
+    }
+    const bool has_filled = value.is_object() && fill(value.get_object(), stage.defaults);
+    if (stage.schema != nullptr) {
+        const std::string filled = has_filled ? json::serialize(value) : std::string();
+        if (auto fits = stage.schema->check(has_filled ? std::string_view(filled) : text); !fits) {
+            return fail(Errc::provider_bad_answer, fits.error().detail + "; the answer starts \"" + shorten(text, 80) + "\"");
+        }
     }
     return value;
 }

@@ -44,6 +44,9 @@ inline PipelineDefinition scan_definition() {
     answer.user = {{"ko", "{{json rule}}"}};
     answer.stream_field = "user_answer";
     answer.output_order = {"steps", "user_answer"};
+    answer.schema_name = "answer";
+    answer.schema_json = R"({"type":"object","required":["steps","user_answer"]})";
+    answer.defaults_json = R"({"steps":null})";
     StageDefinition reward;
     reward.name = "reward";
     reward.kind = StageDefinition::Kind::reward;

@@ -39,6 +39,20 @@ TEST(StageWork, the_system_prompt_is_shared_not_copied) {
     EXPECT_EQ(first->messages[0].parts[0].text.get(), second->messages[0].parts[0].text.get());
 }
 
+TEST(StageWork, what_an_answer_leaves_out_is_filled_in_before_the_schema_is_checked) {
+    auto definition = scan_definition();
+    definition.stages[2].defaults_json = R"({"steps":{"a":null,"b":null},"insufficiencies":[]})";
+    definition.stages[2].schema_json = R"({"type":"object","required":["steps","insufficiencies","user_answer"]})";
+    const auto pipeline = Pipeline::compile(std::move(definition)).value();
+    const auto settle = [&](const char* text) {
+        return settle_infer(pipeline->stages()[2], RunBench::input(), text, FinishReason::stop);
+    };
+    EXPECT_EQ(settle(R"({"user_answer":"x","steps":{"b":"y"}})").value().output.json(),
+              R"({"steps":{"b":"y","a":null},"user_answer":"x","insufficiencies":[]})");
+    EXPECT_EQ(settle(R"({"steps":{}})").error().code, Errc::provider_bad_answer) << "what has no default stays required";
+    EXPECT_EQ(settle(R"([])").error().code, Errc::provider_bad_answer);
+}
+
 TEST(StageWork, a_reward_result_must_have_a_reward_or_a_reason) {
     EXPECT_TRUE(settle_reward(R"({"reward":null,"reason":"no_rule","grant":null})"));
     EXPECT_TRUE(settle_reward(R"({"reward":{"name":"a"},"reason":null})"));
