@@ -54,7 +54,9 @@ net::ServerResponse error_response(const Error& error) {
 }
 
 net::ServerResponse Api::refuse(const Error& error) {
-    return error_response(error);
+    auto response = error_response(error);
+    host_.metrics().eco2_http_requests_total.with({"refused", std::to_string(response.status)}).add();
+    return response;
 }
 
 Api::Api(runtime::Host& host) : host_(host) {

@@ -23,7 +23,7 @@ public:
 
     void handle(const ExchangePtr& exchange);
     /// For a request that net refuses before it is whole.
-    static net::ServerResponse refuse(const Error& error);
+    net::ServerResponse refuse(const Error& error);
 
 private:
     struct Route {

@@ -10,13 +10,13 @@
 namespace eco2::app {
 namespace {
 
-net::ServerOptions server_options(const config::ServerConfig& config) {
+net::ServerOptions server_options(const config::ServerConfig& config, Api& api) {
     net::ServerOptions options;
     options.host = config.listen.host;
     options.port = config.listen.port;
     options.body_bytes_max = config.request_body_bytes_max;
     options.connections_max = config.connections_max;
-    options.refuse = &Api::refuse;
+    options.refuse = [&api](const Error& error) { return api.refuse(error); };
     if (config.tls) {
         options.tls = std::make_unique<net::ServerTls>();
         options.tls->certificate_file = config.tls->certificate;
@@ -57,7 +57,7 @@ int serve(const CommonOptions& common) {
     auto log = runtime::log_options(config.value());
     runtime::Host host(std::move(config.value()), layout(), std::move(log));
     Api api(host);
-    net::Server server(host.threads(), server_options(host.config().server), [&](auto exchange) { api.handle(exchange); });
+    net::Server server(host.threads(), server_options(host.config().server, api), [&](auto exchange) { api.handle(exchange); });
     // Listening comes first: /health answers and /ready says what is missing while plugins load.
     if (auto started = server.start(); !started) {
         print_error(started.error());

@@ -134,7 +134,9 @@ void ScanApi::classify(const ExchangePtr& exchange, Mode mode) {
         return refuse(*admission, fail(Errc::unsupported_media_type));
     }
     admission->input.user_id = std::move(user.value());
-    admission->input.traceparent = request.header("traceparent");
+    if (const auto traceparent = request.header("traceparent"); is_traceparent(traceparent)) {
+        admission->input.traceparent = traceparent;
+    }
     admission->input.language = admission->context->pipeline->language(request.header("accept-language"));
     std::string body = std::move(request.body);
     if (body.size() <= limits::kInlineParseBytesMax) {

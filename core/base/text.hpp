@@ -29,4 +29,7 @@ std::string base64_encode(std::string_view bytes);
 /// "8-4-4-4-12" hex digits.
 bool is_uuid(std::string_view text) noexcept;
 
+/// "00-<32 hex>-<16 hex>-<2 hex>" in lower case, as W3C Trace Context has it.
+bool is_traceparent(std::string_view text) noexcept;
+
 }  // namespace eco2

@@ -71,7 +71,7 @@ Result<void> HostFixture::try_start_host() {
     host_ = std::make_unique<runtime::Host>(std::move(config.value()), layout, std::move(log));
     api_ = std::make_unique<app::Api>(*host_);
     net::ServerOptions options;
-    options.refuse = &app::Api::refuse;
+    options.refuse = [this](const Error& error) { return api_->refuse(error); };
     server_ =
         std::make_unique<net::Server>(host_->threads(), std::move(options), [this](auto exchange) { api_->handle(exchange); });
     if (auto started = server_->start(); !started) {

@@ -21,6 +21,13 @@ TEST_F(HostLife, is_healthy_at_once_and_ready_when_all_is_loaded) {
     EXPECT_EQ(request("GET", "/health").status, 200);
 }
 
+TEST_F(HostLife, requests_that_net_refuses_are_counted) {
+    start_host();
+    EXPECT_EQ(request("GET", "/health", {}, "no colon here\r\n").status, 400);
+    EXPECT_NE(request("GET", "/metrics").body.find("eco2_http_requests_total{route=\"refused\",status=\"400\"} 1\n"),
+              std::string::npos);
+}
+
 TEST_F(HostLife, unknown_paths_and_methods_are_told_apart) {
     start_host();
     EXPECT_EQ(request("GET", "/nope").status, 404);

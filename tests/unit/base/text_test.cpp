@@ -70,6 +70,18 @@ TEST(Text, uuids_are_recognised_and_made) {
     EXPECT_FALSE(is_uuid("000000000000-0000-0000-0000000000000"));
 }
 
+TEST(Text, a_traceparent_is_exactly_one) {
+    const std::string good = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01";
+    EXPECT_TRUE(is_traceparent(good));
+    for (std::size_t i = 0; i < good.size(); ++i) {
+        auto bad = good;
+        bad[i] = 'x';
+        EXPECT_FALSE(is_traceparent(bad)) << i;
+        EXPECT_FALSE(is_traceparent(good.substr(0, i))) << i;
+    }
+    EXPECT_FALSE(is_traceparent(good + "0"));
+}
+
 TEST(Hash, sha256_of_a_known_text) {
     EXPECT_EQ(sha256_hex("abc"), "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad");
 }
