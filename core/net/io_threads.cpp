@@ -168,7 +168,7 @@ public:
 
     bool run_blocking(Task work, Task done) {
         IoThread& origin = thread_for_caller();
-        return blocking_.push([this, &origin, work = std::move(work), done = std::move(done)](TaskFate fate) mutable {
+        return blocking_.push([&origin, work = std::move(work), done = std::move(done)](TaskFate fate) mutable {
             work(fate);
             work = nullptr;
             asio::post(origin.context, [done = std::move(done), fate] { done(fate); });

@@ -166,8 +166,7 @@ TEST(PluginThreads, http_from_a_thread_of_the_plugins_runs_on_the_first_io_threa
     Recorder seen;
     GenerateRequest request;
     request.model = "https://a.example/v1";
-    executor.post_to(
-        0, [&](TaskFate) { seen.call = std::move(*door->generate(std::make_shared<const GenerateRequest>(request), seen)); });
+    executor.post_to(0, [&](TaskFate) { seen.call = *door->generate(std::make_shared<const GenerateRequest>(request), seen); });
     const auto has_begun = [&] {
         std::promise<bool> answer;
         executor.post_to(0, [&](TaskFate) { answer.set_value(!http.exchanges.empty()); });

@@ -289,7 +289,7 @@ TEST_F(ClientTest, the_next_stage_started_inside_on_done_reuses_the_connection) 
     auto second = recorder();
     auto first = recorder();
     std::unique_ptr<HttpCall> call;
-    first->on_done_hook = [&] { call = std::move(*client_->start(request("/second"), *second)); };
+    first->on_done_hook = [&] { call = *client_->start(request("/second"), *second); };
     ASSERT_FALSE(first->start(request("/first")));
     RawSocket server = peer_.accept();
     server.read_until("\r\n\r\n{}");
