@@ -63,6 +63,16 @@ inline constexpr std::size_t kRunsMax = 20'000;  // per host; descriptors end at
 inline constexpr auto kKeepAliveInterval = 1s;   // the seed's contract on classify/completion
 inline constexpr auto kDrainTimeout = 130s;      // a run's deadline and its last frame
 
+// submitted runs
+inline constexpr auto kDeltaInterval = 100ms;       // words of a model come in one event per so long: durable ones cost a row each
+inline constexpr auto kRunStoreRetryDelay = 500ms;  // after a write that failed
+inline constexpr std::size_t kSubmittedBytesMax = 1024 * 1024 * 1024;  // photos and events of runs under way
+inline constexpr std::size_t kEndedBytesMax = 64 * 1024 * 1024;        // ended runs that polls find without the disk
+inline constexpr std::size_t kSubmittedBytesEach = 8 * 1024;           // of a run besides its photo, by measurement
+inline constexpr int kRunRecoveriesMax = 10;                           // then it is likely the run that ends the host
+inline constexpr auto kStreamKeepAliveInterval = 15s;                  // the contract of the events endpoint
+inline constexpr std::size_t kRunListMax = 200;                        // of one page
+
 // files that people write
 inline constexpr std::size_t kConfigFileBytesMax =
     8 * 1024 * 1024;                               // configuration, prompts, schemas, taxonomy: all held in memory

@@ -15,16 +15,26 @@ using Kind = StageDefinition::Kind;
 
 class LiveRun final : public Run, private CallObserver, public std::enable_shared_from_this<LiveRun> {
 public:
-    LiveRun(RunContext& context, std::string id, RunInput input, std::function<void()> on_event)
+    LiveRun(RunContext& context, std::string id, RunInput input, std::function<void()> on_event, RunProgress progress)
         : context_(context),
           id_(std::move(id)),
           input_(std::move(input)),
           on_event_(std::move(on_event)),
           deadline_(context.clock.now() + context.pipeline->definition().deadline),
-          reports_(context.pipeline->stages().size()) {
+          reports_(context.pipeline->stages().size()),
+          index_(progress.finished.size()),
+          is_announced_(progress.is_announced),
+          told_(std::move(progress.words)) {
         values_.input = {{"question", input_.question}};
         values_.outputs.resize(context.pipeline->stages().size());
         log_.reserve(2 * context.pipeline->stages().size() + 2);
+        for (std::size_t i = 0; i < index_; ++i) {
+            values_.outputs[i] = std::move(progress.finished[i].output);
+            reports_[i] = std::move(progress.finished[i].report);
+            if (progress.finished[i].reward) {
+                reward_ = std::move(progress.finished[i].reward);
+            }
+        }
     }
 
     void begin() {
@@ -42,7 +52,7 @@ public:
             const auto self = weak.lock();
             if (self != nullptr && fate == TaskFate::due) {
                 self->on_event_();
-                self->enter_stage(0);
+                self->go_on();
             }
         });
     }
@@ -76,13 +86,20 @@ private:
         notify();
     }
 
-    void enter_stage(std::size_t index) {
+    /// Into the next stage, or to the end where there is none.
+    void go_on() {
         if (is_abandoned_) {
             return;
         }
-        index_ = index;
+        if (index_ == reports_.size()) {
+            --index_;  // events name the last stage
+            end(RunEvent::Kind::done, 100);
+            return;
+        }
         stage_started_ = context_.clock.now();
-        append(RunEvent::Kind::stage_started, progress(index_));
+        if (!std::exchange(is_announced_, false)) {
+            append(RunEvent::Kind::stage_started, progress(index_));
+        }
         if (is_abandoned_) {
             return;
         }
@@ -189,12 +206,37 @@ private:
         if (tap_) {
             std::string words;
             tap_->feed(text, words);
-            if (!words.empty()) {
-                append(RunEvent::Kind::delta, 0, std::move(words));
-            }
+            tell(std::move(words));
         }
         return Flow::go_on;
     }
+    /// What an interrupted try has told already is not told again, as long as this one says the same.
+    void tell(std::string words) {
+        if (!told_.empty() && !words.empty()) {
+            again_ += words;
+            if (told_.starts_with(again_)) {
+                return;
+            }
+            if (again_.starts_with(told_)) {
+                words = again_.substr(told_.size());
+                told_.clear();
+            } else {
+                return tell_anew();
+            }
+        }
+        if (!words.empty()) {
+            append(RunEvent::Kind::delta, 0, std::move(words));
+        }
+    }
+
+    void tell_anew() {
+        told_.clear();
+        append(RunEvent::Kind::stage_started, progress(index_));
+        if (!is_abandoned_ && !again_.empty()) {
+            append(RunEvent::Kind::delta, 0, std::exchange(again_, {}));
+        }
+    }
+
     void on_usage(const Usage& usage) override { report().usage = usage; }
     void on_meta(const CallMeta& meta) override {
         // An upstream's word, and one that clients see: what is no text does not replace what was asked for.
@@ -244,6 +286,9 @@ private:
         if (!settled.value().repairs.empty()) {
             context_.watcher.on_repairs(id_, stage(), settled.value().repairs);
         }
+        if (!told_.empty() && again_ != told_) {
+            tell_anew();  // the new answer ends before the words that were told
+        }
         complete(std::move(settled.value().output));
     }
 
@@ -291,17 +336,9 @@ private:
     void complete(StageOutput output) {
         values_.outputs[index_] = std::move(output);
         finish_report(std::nullopt);
-        const std::size_t done = index_ + 1;
-        const bool is_last = done == reports_.size();
-        append(RunEvent::Kind::stage_completed, progress(done));
-        if (is_abandoned_) {
-            return;
-        }
-        if (is_last) {
-            end(RunEvent::Kind::done, 100);
-        } else {
-            enter_stage(done);
-        }
+        append(RunEvent::Kind::stage_completed, progress(index_ + 1));
+        ++index_;
+        go_on();
     }
 
     void fail_stage(Error error) { fail_run(RunEvent::Kind::stage_failed, std::move(error)); }
@@ -333,7 +370,10 @@ private:
     std::vector<std::shared_ptr<const RuleSnapshot>> snapshots_;
     std::optional<RewardDecision> reward_;
 
-    std::size_t index_ = 0;
+    std::size_t index_;
+    bool is_announced_;
+    std::string told_;   // words of an interrupted try that have been told; empty: none, or they are behind us
+    std::string again_;  // the same words as this try says them
     Clock::Monotonic stage_started_{};
     std::unique_ptr<Timer> timer_;
     Clock::Monotonic timer_due_{};
@@ -364,8 +404,8 @@ private:
 
 }  // namespace
 
-std::unique_ptr<Run> Run::start(RunContext& context, std::string id, RunInput input, std::function<void()> on_event) {
-    auto run = std::make_shared<LiveRun>(context, std::move(id), std::move(input), std::move(on_event));
+std::unique_ptr<Run> Run::start(RunContext& context, std::string id, RunInput input, std::function<void()> on_event, RunProgress progress) {
+    auto run = std::make_shared<LiveRun>(context, std::move(id), std::move(input), std::move(on_event), std::move(progress));
     run->begin();
     return std::make_unique<Handle>(std::move(run));
 }

@@ -11,6 +11,7 @@
 #include <chrono>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -54,17 +55,34 @@ struct RunContext {
     std::function<std::string(std::string_view)> redact = {};
 };
 
+/// A stage that a run has behind it.
+struct FinishedStage {
+    StageOutput output;
+    StageReport report;
+    std::optional<RewardDecision> reward;  // of a reward stage
+};
+
+/// What an interrupted run has behind it when it goes on: finished stages are not repeated, words that were told are not told again.
+struct RunProgress {
+    std::vector<FinishedStage> finished;  // from the first stage on, without a gap
+    bool is_announced = false;            // the next stage's start has been told
+    std::string words;                    // of the next stage's deltas that have been told
+};
+
 /// One live execution of a pipeline for one input: walks the stages, appends to its log.
 ///
 /// The machine: a stage is entered (gate) -> prepared -> its effect started -> settled -> the next, until done, failed, timed
 /// out or cancelled. One timer guards the stage's and the run's deadline.
+///
+/// A stage that was interrupted is made anew: where its words begin like those that were told, they go on after them; where they
+/// differ, its start is told a second time and the words come from the beginning.
 ///
 /// Thread-safety: the I/O thread that made it, with everything that it starts.
 /// Lifetime:      the owner keeps the pointer until the end it waits for; dropping it earlier cancels and silences.
 class Run {
 public:
     /// `on_event` is called after each append, never from inside `start`; the run may be dropped from inside it.
-    static std::unique_ptr<Run> start(RunContext& context, std::string id, RunInput input, std::function<void()> on_event);
+    static std::unique_ptr<Run> start(RunContext& context, std::string id, RunInput input, std::function<void()> on_event, RunProgress progress = {});
     virtual ~Run() = default;
 
     virtual const std::string& id() const noexcept = 0;

@@ -12,6 +12,7 @@ CORE = {
     "model": ["base"],
     "protocol": ["base", "model"],
     "pipeline": ["base", "model", "protocol"],
+    "runs": ["base", "model", "protocol", "pipeline"],
     "routing": ["base", "model", "protocol"],
     "plugin_host": ["base", "model"],
     "net": ["base", "model", "protocol"],
