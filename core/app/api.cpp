@@ -1,11 +1,12 @@
 #include "app/api.hpp"
 
+#include "app/auth.hpp"
+#include "app/run_api.hpp"
 #include "app/scan_api.hpp"
 #include "app/scan_frames.hpp"
 #include "base/text.hpp"
 #include "runtime/version.hpp"
 
-#include <algorithm>
 #include <utility>
 
 namespace eco2::app {
@@ -34,6 +35,25 @@ private:
     std::string_view route_;
 };
 
+std::string text_list(const std::vector<std::string>& texts) {
+    std::string out;
+    for (const auto& text : texts) {
+        out += (out.empty() ? "" : ",") + json_quote(text);
+    }
+    return "[" + out + "]";
+}
+
+/// What a client needs to know to start a run.
+std::string pipeline_json(const PipelineDefinition& definition) {
+    std::vector<std::string> stages;
+    for (const auto& stage : definition.stages) {
+        stages.push_back(stage.name);
+    }
+    return R"({"name":)" + json_quote(definition.name) + R"(,"models":)" + text_list(definition.models) + R"(,"languages":)" +
+           text_list(definition.languages) + R"(,"stages":)" + text_list(stages) + R"(,"submit_url":)" +
+           json_quote(pipeline_path(definition.name)) + "}";
+}
+
 }  // namespace
 
 net::ServerResponse json_response(int status, std::string body) {
@@ -60,47 +80,91 @@ net::ServerResponse Api::refuse(const Error& error) {
 }
 
 Api::Api(runtime::Host& host) : host_(host) {
-    const auto scan = std::make_shared<ScanApi>(host);
-    routes_ = {
-        {"POST", "/api/v1/scan/classify/completion", [scan](const auto& e) { scan->classify(e, ScanApi::Mode::stream); }},
-        {"POST", "/api/v1/scan/classify", [scan](const auto& e) { scan->classify(e, ScanApi::Mode::whole); }},
-        {"GET", "/api/v1/scan/categories", [scan](const auto& e) { scan->categories(e); }},
-        {"GET", "/api/v1/scan/metrics", [scan](const auto& e) { scan->metrics_info(e); }},
-        {"GET", "/health", [this](const auto& e) { health(e); }},
-        {"GET", "/ready", [this](const auto& e) { ready(e); }},
-        {"GET", "/metrics", [this](const auto& e) { metrics(e); }},
-        {"GET", "/metrics/status", [this](const auto& e) { metrics(e); }},
-        {"GET", "/", [this](const auto& e) { index(e); }},
+    auto routes = own_routes();
+    for (auto& route : run_routes()) {
+        routes.push_back(std::move(route));
+    }
+    router_ = Router(std::move(routes));
+}
+
+std::vector<Route> Api::own_routes() {
+    return {
+        {"GET", "/health", [this](const auto& e, const auto&) { health(e); }},
+        {"GET", "/ready", [this](const auto& e, const auto&) { ready(e); }},
+        {"GET", "/metrics", [this](const auto& e, const auto&) { metrics(e); }},
+        {"GET", "/metrics/status", [this](const auto& e, const auto&) { metrics(e); }},
+        {"GET", "/api/v1/pipelines", [this](const auto& e, const auto&) { pipelines(e); }},
+        {"GET", "/", [this](const auto& e, const auto&) { index(e); }},
+    };
+}
+
+/// The scan's endpoints are those of every pipeline, at a path of their own, and the seed's.
+std::vector<Route> Api::run_routes() {
+    const auto admitter = std::make_shared<Admitter>(host_);
+    const auto scan = std::make_shared<ScanApi>(host_, admitter);
+    const auto runs = std::make_shared<RunApi>(host_, admitter);
+    const auto name = [](const PathValues& values) {
+        const auto pipeline = values.at("pipeline");
+        return pipeline.empty() ? std::string(ScanApi::kPipeline) : std::string(pipeline);
+    };
+    const auto submit = [=](const auto& e, const auto& v) { runs->submit(e, name(v)); };
+    const auto list = [=](const auto& e, const auto& v) { runs->list(e, name(v)); };
+    const auto events = [=](const auto& e, const auto& v) { runs->events(e, name(v), v.at("id")); };
+    const auto result = [=](const auto& e, const auto& v) { runs->result(e, name(v), v.at("id")); };
+    const auto cancel = [=](const auto& e, const auto& v) { runs->cancel(e, name(v), v.at("id")); };
+    return {
+        {"POST", "/api/v1/scan/classify/completion", [=](const auto& e, const auto&) { scan->classify(e, ScanApi::Mode::stream); }},
+        {"POST", "/api/v1/scan/classify", [=](const auto& e, const auto&) { scan->classify(e, ScanApi::Mode::whole); }},
+        {"GET", "/api/v1/scan/categories", [=](const auto& e, const auto&) { scan->categories(e); }},
+        {"GET", "/api/v1/scan/metrics", [=](const auto& e, const auto&) { scan->metrics_info(e); }},
+        {"POST", "/api/v1/scan", submit},
+        {"GET", "/api/v1/scan/runs", list},
+        {"GET", "/api/v1/scan/{id}/events", events},
+        {"GET", "/api/v1/scan/{id}/result", result},
+        {"POST", "/api/v1/scan/{id}/cancel", cancel},
+        {"POST", "/api/v1/pipelines/{pipeline}", submit},
+        {"GET", "/api/v1/pipelines/{pipeline}/runs", list},
+        {"GET", "/api/v1/pipelines/{pipeline}/{id}/events", events},
+        {"GET", "/api/v1/pipelines/{pipeline}/{id}/result", result},
+        {"POST", "/api/v1/pipelines/{pipeline}/{id}/cancel", cancel},
     };
 }
 
 void Api::handle(const ExchangePtr& exchange) {
     auto& request = exchange->request();
-    const std::string_view method = request.method == "HEAD" ? "GET" : std::string_view(request.method);
-    std::string allowed;
-    for (const auto& route : routes_) {
-        if (route.path != request.path) {
-            continue;
-        }
-        if (route.method == method) {
-            return route.handler(std::make_shared<CountedExchange>(exchange, host_.metrics(), route.path));
-        }
-        allowed += (allowed.empty() ? "" : ", ") + std::string(route.method);
+    auto found = router_.find(request.method == "HEAD" ? "GET" : std::string_view(request.method), request.path);
+    if (found.route != nullptr) {
+        return found.route->handler(
+            std::make_shared<CountedExchange>(exchange, host_.metrics(), found.route->path), found.values);
     }
-    auto response = error_response(allowed.empty() ? fail(Errc::not_found) : fail(Errc::method_not_allowed));
-    if (!allowed.empty()) {
-        response.headers.emplace_back("allow", allowed);
+    auto response = error_response(found.allowed.empty() ? fail(Errc::not_found) : fail(Errc::method_not_allowed));
+    if (!found.allowed.empty()) {
+        response.headers.emplace_back("allow", found.allowed);
     }
     CountedExchange(exchange, host_.metrics(), "other").respond(std::move(response));
 }
 
 void Api::index(const ExchangePtr& exchange) const {
     std::string routes;
-    for (const auto& route : routes_) {
+    for (const auto& route : router_.routes()) {
         routes += (routes.empty() ? "" : ",") + json_quote(std::string(route.method) + " " + std::string(route.path));
     }
     exchange->respond(
         json_response(200, R"({"service":"eco2","version":")" + std::string(kVersion) + R"(","routes":[)" + routes + "]}"));
+}
+
+void Api::pipelines(const ExchangePtr& exchange) const {
+    if (auto user = authenticate(host_.config().auth, exchange->request()); !user) {
+        return exchange->respond(error_response(user.error()));
+    }
+    if (!host_.is_loaded()) {
+        return exchange->respond(error_response(fail(Errc::not_ready)));
+    }
+    std::string body;
+    for (const auto* pipeline : host_.pipelines()) {
+        body += (body.empty() ? "" : ",") + pipeline_json(pipeline->definition());
+    }
+    exchange->respond(json_response(200, R"({"pipelines":[)" + body + "]}"));
 }
 
 void Api::health(const ExchangePtr& exchange) const {

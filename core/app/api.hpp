@@ -1,17 +1,13 @@
 #pragma once
 
+#include "app/router.hpp"
 #include "net/server.hpp"
 #include "runtime/host.hpp"
 
-#include <functional>
-#include <memory>
 #include <string>
-#include <string_view>
 #include <vector>
 
 namespace eco2::app {
-
-using ExchangePtr = std::shared_ptr<net::ServerExchange>;
 
 /// The routes of a host, and what is the same for all of them: request ids, error shapes, counting.
 ///
@@ -26,19 +22,16 @@ public:
     net::ServerResponse refuse(const Error& error);
 
 private:
-    struct Route {
-        std::string_view method;
-        std::string_view path;
-        std::function<void(const ExchangePtr&)> handler;
-    };
-
+    std::vector<Route> own_routes();
+    std::vector<Route> run_routes();
     void index(const ExchangePtr& exchange) const;
+    void pipelines(const ExchangePtr& exchange) const;
     void health(const ExchangePtr& exchange) const;
     void ready(const ExchangePtr& exchange) const;
     void metrics(const ExchangePtr& exchange);
 
     runtime::Host& host_;
-    std::vector<Route> routes_;
+    Router router_;
 };
 
 net::ServerResponse json_response(int status, std::string body);

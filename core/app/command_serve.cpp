@@ -66,7 +66,7 @@ int serve(const CommonOptions& common) {
     host.log().info(
         "listening",
         {{"address", host.config().server.listen.host + ":" + std::to_string(server.port())}, {"version", kVersion}});
-    if (auto loaded = host.load(); !loaded) {
+    if (auto loaded = host.load(runtime::Host::Purpose::serve); !loaded) {
         host.log().error("cannot start", {{"error", loaded.error().name()}, {"detail", loaded.error().detail}});
         print_error(loaded.error());
         server.stop();

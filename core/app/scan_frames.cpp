@@ -1,6 +1,7 @@
 #include "app/scan_frames.hpp"
 
 #include "base/text.hpp"
+#include "runs/run_result.hpp"
 
 #include <boost/json/parse.hpp>
 #include <boost/json/serialize.hpp>
@@ -35,79 +36,7 @@ std::string stage_frame(const Run& run, const RunEvent& event, std::string_view 
     return out;
 }
 
-std::string pipeline_result(const Run& run) {
-    std::string out = "{";
-    for (const auto& [name, path] : run.pipeline().result()) {
-        add_raw(out, name, run.values().json(path));
-    }
-    return out + "}";
-}
-
-/// {"vision":"openai","answer":"openai"}: who answered each model stage.
-std::string providers(const Run& run) {
-    std::string out = "{";
-    for (std::size_t i = 0; i < run.reports().size(); ++i) {
-        if (run.reports()[i].is_asked) {
-            add_text(out, run.pipeline().stages()[i].definition.name, run.reports()[i].provider);
-        }
-    }
-    return out + "}";
-}
-
-std::string count(std::int64_t tokens) {
-    return tokens < 0 ? "null" : std::to_string(tokens);
-}
-
-std::string usage(const Run& run) {
-    std::string out = "{";
-    for (std::size_t i = 0; i < run.reports().size(); ++i) {
-        const auto& report = run.reports()[i];
-        if (!report.is_asked) {
-            continue;
-        }
-        std::string stage = "{";
-        add_text(stage, "model", report.model);
-        add_raw(stage, "input_tokens", count(report.usage.input_tokens));
-        add_raw(stage, "output_tokens", count(report.usage.output_tokens));
-        add_raw(stage, "cached_input_tokens", count(report.usage.cached_input_tokens));
-        add_raw(out, run.pipeline().stages()[i].definition.name, stage + "}");
-    }
-    return out + "}";
-}
-
-struct Outcome {
-    std::string_view status = "completed";
-    std::string message = "classification completed";
-    std::string_view error;  // empty: null
-};
-
-Outcome outcome(const Run& run) {
-    const auto* failure = run.failure();
-    if (failure == nullptr) {
-        return {};
-    }
-    return {"failed", failure->detail.empty() ? std::string(info(failure->code).help) : failure->detail, failure->name()};
-}
-
 }  // namespace
-
-std::string scan_result(const Run& run) {
-    const auto end = outcome(run);
-    const bool has_failed = !end.error.empty();
-    const auto* reward = run.reward();
-    const bool has_reward = !has_failed && reward != nullptr && reward->reason.empty();
-    std::string out = "{";
-    add_text(out, "task_id", run.id());
-    add_text(out, "status", end.status);
-    add_text(out, "message", end.message);
-    add_raw(out, "pipeline_result", has_failed ? "null" : pipeline_result(run));
-    add_raw(out, "reward", has_reward ? reward->reward_json : "null");
-    add_raw(out, "error", has_failed ? json_quote(end.error) : "null");
-    add_raw(out, "reward_reason", has_reward || reward == nullptr ? "null" : json_quote(reward->reason));
-    add_raw(out, "provider", providers(run));
-    add_raw(out, "usage", usage(run));
-    return out + "}";
-}
 
 std::string scan_frame(const Run& run, const RunEvent& event) {
     switch (event.kind) {
@@ -116,14 +45,14 @@ std::string scan_frame(const Run& run, const RunEvent& event) {
         case RunEvent::Kind::stage_completed: {
             std::string out = stage_frame(run, event, "completed");
             if (event.stage + 1U == run.pipeline().stages().size()) {
-                add_raw(out, "result", scan_result(run));
+                add_raw(out, "result", run_result(run));
             }
             return out + "}";
         }
         case RunEvent::Kind::stage_failed: {
             std::string out = stage_frame(run, event, "failed");
-            add_text(out, "error", outcome(run).error);
-            add_text(out, "message", outcome(run).message);
+            add_text(out, "error", run.failure()->name());
+            add_text(out, "message", words_of(*run.failure()));
             return out + "}";
         }
         case RunEvent::Kind::timed_out: return R"({"status":"timeout","task_id":")" + run.id() + "\"}";
@@ -139,23 +68,9 @@ std::string scan_error_frame(const Error& error) {
     return out + "}";
 }
 
-std::string scan_failure(std::string_view task_id, const Error& error) {
-    std::string out = "{";
-    add_text(out, "task_id", task_id);
-    add_text(out, "status", "failed");
-    add_text(out, "message", error.detail.empty() ? info(error.code).help : std::string_view(error.detail));
-    add_raw(out, "pipeline_result", "null");
-    add_raw(out, "reward", "null");
-    add_text(out, "error", error.name());
-    add_raw(out, "reward_reason", "null");
-    add_raw(out, "provider", "{}");
-    add_raw(out, "usage", "{}");
-    return out + "}";
-}
-
 std::string error_body(const Error& error) {
     std::string out = "{";
-    add_text(out, "detail", error.detail.empty() ? info(error.code).help : std::string_view(error.detail));
+    add_text(out, "detail", words_of(error));
     add_text(out, "code", error.name());
     return out + "}";
 }

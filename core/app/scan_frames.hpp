@@ -19,12 +19,6 @@ std::string scan_frame(const Run& run, const RunEvent& event);
 /// {"status":"error","error":CODE}
 std::string scan_error_frame(const Error& error);
 
-/// The answer of a run that is over, whatever its end: the synchronous endpoint's body and the `result` of the last frame.
-std::string scan_result(const Run& run);
-
-/// The same shape for a request that never became a run.
-std::string scan_failure(std::string_view task_id, const Error& error);
-
 /// {"detail":text,"code":CODE}
 std::string error_body(const Error& error);
 

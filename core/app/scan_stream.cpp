@@ -29,8 +29,8 @@ std::unique_ptr<net::BodySource> error_stream(const Error& error) {
     return std::make_unique<ErrorStream>(error);
 }
 
-ScanStream::ScanStream(runtime::Host& host, RunContext& context, std::string id, RunInput input)
-    : host_(host), started_(context.clock.now()) {
+ScanStream::ScanStream(runtime::Host& host, RunContext& context, std::string id, RunInput input, std::shared_ptr<void> place)
+    : host_(host), place_(std::move(place)), started_(context.clock.now()) {
     host_.metrics().scan_sse_connections_active.add(1);
     run_ = Run::start(context, std::move(id), std::move(input), [this] {
         if (waker_ != nullptr) {
@@ -44,7 +44,6 @@ ScanStream::~ScanStream() {
     metrics.scan_sse_connections_active.add(-1);
     metrics.scan_sse_requests_total.with({status_}).add();
     run_.reset();
-    host_.run_ended();
 }
 
 double ScanStream::seconds_since_start() const {

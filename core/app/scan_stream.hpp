@@ -14,8 +14,8 @@ namespace eco2::app {
 /// host; when the client goes, the run goes and its upstream request with it.
 class ScanStream final : public net::BodySource {
 public:
-    /// The host has admitted the run.
-    ScanStream(runtime::Host& host, RunContext& context, std::string id, RunInput input);
+    /// `place`: the host's, for the run.
+    ScanStream(runtime::Host& host, RunContext& context, std::string id, RunInput input, std::shared_ptr<void> place);
     ~ScanStream() override;
 
     void set_waker(net::Waker* waker) override { waker_ = waker; }
@@ -28,6 +28,7 @@ private:
     double seconds_since_start() const;
 
     runtime::Host& host_;
+    const std::shared_ptr<void> place_;
     const Clock::Monotonic started_;
     net::Waker* waker_ = nullptr;
     std::unique_ptr<Run> run_;

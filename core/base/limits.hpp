@@ -69,8 +69,18 @@ inline constexpr auto kRunStoreRetryDelay = 500ms;  // after a write that failed
 inline constexpr std::size_t kSubmittedBytesMax = 1024 * 1024 * 1024;  // photos and events of runs under way
 inline constexpr std::size_t kEndedBytesMax = 64 * 1024 * 1024;        // ended runs that polls find without the disk
 inline constexpr std::size_t kSubmittedBytesEach = 8 * 1024;           // of a run besides its photo, by measurement
+inline constexpr auto kRunCommitWindow = 5ms;          // one commit costs 0.4 ms of CPU, however many rows
+inline constexpr std::size_t kRunBatchMax = 4'096;     // writes of one commit: some 50 ms
+inline constexpr std::size_t kRunQueueMax = 100'000;   // waiting calls: 20 s of the heaviest load
+inline constexpr auto kRunExpireInterval = 1s;         // of looking for runs whose time is over
+inline constexpr std::size_t kRunExpireMax = 256;      // of them in one go, so that writes wait for less than 50 ms
+inline constexpr std::chrono::seconds kResultLifetime{3'600};
+inline constexpr std::chrono::seconds kDeadLetterLifetime{7 * 24 * 3'600};
+inline constexpr int kReplaysMax = 3;                  // of one dead run; then it is likely the run that is at fault
 inline constexpr int kRunRecoveriesMax = 10;                           // then it is likely the run that ends the host
 inline constexpr auto kStreamKeepAliveInterval = 15s;                  // the contract of the events endpoint
+inline constexpr std::chrono::seconds kResultWaitMax{120};             // of a request that waits for its result: a run's deadline
+inline constexpr std::size_t kIdempotencyKeyBytesMax = 255;            // a UUID has 36
 inline constexpr std::size_t kRunListMax = 200;                        // of one page
 
 // files that people write
@@ -111,7 +121,7 @@ inline constexpr std::size_t kGrantSettleRows = 50;         // one settling cost
 inline constexpr auto kGrantSettleInterval = 5s;            // so that the outbox is short after a quiet moment
 inline constexpr std::size_t kGrantSettleBatchMax = 1'000;  // keeps writes waiting for less than 50 ms
 inline constexpr auto kGrantBusyTimeout = 2s;               // a reader (CLI, backup) holds the lock for milliseconds
-inline constexpr std::size_t kGrantCheckBytesMax =
+inline constexpr std::size_t kSqliteCheckBytesMax =
     64 * 1024 * 1024;  // checked whole at start-up (0.2 s); beyond it, as it is read
 
 // fake provider (tests, demos, load)

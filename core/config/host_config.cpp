@@ -32,6 +32,7 @@ public:
         read_auth();
         read_log();
         read_image();
+        read_runs();
         read_http();
         read_plugins();
         read_instances();
@@ -149,6 +150,24 @@ private:
         section.set_count("pixels_max", to.pixels_max, 1'024, 400 * kMillion);
         section.set_count("side_max", to.side_max, limits::kImageSideMin, 65'535);
         section.set_count("side_target", to.side_target, limits::kImageSideMin, 8'192);
+        section.finish();
+    }
+
+    void set_seconds(Section& section, std::string_view key, std::chrono::seconds& to, std::int64_t least) {
+        if (const auto seconds = section.integer(key, least, 10LL * 365 * 24 * 3'600)) {
+            to = std::chrono::seconds(*seconds);
+        }
+    }
+
+    void read_runs() {
+        Section section = root_.table("runs");
+        RunsConfig& to = config_.runs;
+        set_seconds(section, "result_lifetime_s", to.result_lifetime, 60);
+        set_seconds(section, "dead_letter_lifetime_s", to.dead_letter_lifetime, 60);
+        if (const auto keep = section.choice("keep_photos", {"never", "dead_letters", "always"})) {
+            to.keep_photos = static_cast<RunsConfig::KeepPhotos>(*keep);
+        }
+        section.set_count("memory_bytes_max", to.memory_bytes_max, 1'024 * 1'024, 64LL * 1'024 * 1'024 * 1'024);
         section.finish();
     }
 

@@ -55,6 +55,15 @@ struct ImageConfig {
     std::size_t side_target = static_cast<std::size_t>(limits::kImageSideTarget);
 };
 
+/// What is kept of submitted runs.
+struct RunsConfig {
+    enum class KeepPhotos { never, dead_letters, always };
+    std::chrono::seconds result_lifetime = limits::kResultLifetime;
+    std::chrono::seconds dead_letter_lifetime = limits::kDeadLetterLifetime;
+    KeepPhotos keep_photos = KeepPhotos::never;  // of runs that are over
+    std::size_t memory_bytes_max = limits::kSubmittedBytesMax;
+};
+
 struct HttpConfig {
     std::filesystem::path ca_file;  // empty: the system's
     std::string proxy;              // may hold a password: not to be logged; empty: none
@@ -88,6 +97,7 @@ struct HostConfig {
     LogConfig log;
     std::filesystem::path data_dir;
     ImageConfig image;
+    RunsConfig runs;
     HttpConfig http;
     std::vector<std::filesystem::path> plugin_dirs;  // empty: the usual places beside the program
     bool is_production = false;

@@ -26,7 +26,7 @@ struct SubmittedRun {
     std::string input_json;                // what the run needs besides the photo; opaque here
     SharedText photo;                      // null: none
     std::string replay_of;                 // id of the dead run that this one repeats; empty: none
-    std::vector<std::string> events;       // already numbered from 1, as clients get them
+    std::vector<std::string> events;       // as clients get them, numbered from 1; each ends with the only empty line in it
     std::vector<std::string> checkpoints;  // one a finished stage, in order; opaque here
     std::int64_t created_ns = 0;           // wall clock
 };
@@ -36,11 +36,14 @@ struct RunStep {
     std::string run_id;
     std::vector<std::string> events;       // the next numbers, without a gap
     std::vector<std::string> checkpoints;  // of the stages that have finished in this step
+    /// It replaces what was written before: a run that is over is one row.
     struct End {
         RunState state = RunState::done;  // never queued
         std::string result_json;          // what the result endpoint answers
         std::string error;                // stable string of the error table; empty: none
         std::int64_t ended_ns = 0;
+        std::string log;                       // all events of the run, these too, one after the other
+        std::vector<std::string> checkpoints;  // all of them, of a dead run: a replay starts there
     };
     std::optional<End> end;  // the last step of a run
 };
@@ -71,6 +74,7 @@ struct StoredRun {
 
 struct RunFilter {
     std::string user_id;              // empty: everybody's
+    std::string pipeline;             // empty: all
     std::optional<RunState> state;    // of these only
     std::int64_t before_ns = 0;       // created before; 0: from the newest
     std::size_t count_max = 50;

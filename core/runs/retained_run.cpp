@@ -85,12 +85,7 @@ RunStep RetainedRun::next_step() {
     for (const auto& event : std::exchange(pending_, {})) {
         step.events.push_back(frame_of(event, ++numbered_));
         if (event.kind == Kind::stage_completed) {
-            const auto& stage = context_.pipeline->stages()[event.stage];
-            FinishedStage finished{run_->values().outputs[event.stage], run_->reports()[event.stage], std::nullopt};
-            if (stage.definition.kind == StageDefinition::Kind::reward && run_->reward() != nullptr) {
-                finished.reward = *run_->reward();
-            }
-            step.checkpoints.push_back(checkpoint_record(stage.definition.name, finished));
+            step.checkpoints.push_back(checkpoint_of(event.stage));
         }
         if (event.is_terminal()) {
             const auto* failure = run_->failure();
@@ -121,7 +116,32 @@ RunStep RetainedRun::cancelled_step() {
 
 void RetainedRun::add_end(RunStep& step, RunState state, std::string result, std::string_view error) {
     is_ending_ = true;
-    step.end = RunStep::End{state, std::move(result), std::string(error), context_.clock.wall_ns()};
+    step.end = RunStep::End{state, std::move(result), std::string(error), context_.clock.wall_ns(), {}, {}};
+    auto& log = step.end->log;
+    feed_->read(0, log);
+    const auto add = [&log](const std::vector<std::string>& events) {
+        for (const auto& event : events) {
+            log += event;
+        }
+    };
+    if (step_) {
+        add(step_->events);
+    }
+    add(step.events);
+    if (state == RunState::dead) {
+        for (std::size_t i = 0; i < stage_; ++i) {
+            step.end->checkpoints.push_back(checkpoint_of(i));
+        }
+    }
+}
+
+std::string RetainedRun::checkpoint_of(std::size_t index) const {
+    const auto& stage = context_.pipeline->stages()[index];
+    FinishedStage finished{run_->values().outputs[index], run_->reports()[index], std::nullopt};
+    if (stage.definition.kind == StageDefinition::Kind::reward && run_->reward() != nullptr) {
+        finished.reward = *run_->reward();
+    }
+    return checkpoint_record(stage.definition.name, finished);
 }
 
 std::string RetainedRun::frame_of(const RunEvent& event, std::uint64_t number) {

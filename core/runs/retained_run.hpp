@@ -41,6 +41,7 @@ private:
     RunStep next_step();
     RunStep cancelled_step();
     std::string frame_of(const RunEvent& event, std::uint64_t number);
+    std::string checkpoint_of(std::size_t stage) const;
     void add_end(RunStep& step, RunState state, std::string result, std::string_view error);
     void write(std::chrono::nanoseconds delay);
     void on_written(const Result<void>& written);

@@ -414,8 +414,16 @@ void SubmittedRuns::give_up(const StoredRun& stored, const Error& error) {
     step.run_id = stored.summary.id;
     step.events.push_back(
         error_frame({stored.summary.id, stored.events.size() + 1, clock_.wall_ns()}, {stored.checkpoints.size(), "queued", 0}, error));
-    step.end = RunStep::End{
-        RunState::dead, failed_result(stored.summary.id, error), std::string(error.name()), clock_.wall_ns()};
+    step.end = RunStep::End{RunState::dead,
+                            failed_result(stored.summary.id, error),
+                            std::string(error.name()),
+                            clock_.wall_ns(),
+                            {},
+                            stored.checkpoints};
+    for (const auto& event : stored.events) {
+        step.end->log += event;
+    }
+    step.end->log += step.events.front();
     store_.append(std::move(step), [this](const Result<void>& written) {
         if (!written) {
             log_.error("its end could not be written", {{"reason", written.error().detail}});

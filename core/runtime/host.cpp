@@ -44,6 +44,15 @@ plugin_host::Options plugin_options(const config::HostConfig& config, const Layo
     return options;
 }
 
+store::KeepPhotos keep_photos(config::RunsConfig::KeepPhotos keep) {
+    switch (keep) {
+        case config::RunsConfig::KeepPhotos::never: break;
+        case config::RunsConfig::KeepPhotos::dead_letters: return store::KeepPhotos::dead_letters;
+        case config::RunsConfig::KeepPhotos::always: return store::KeepPhotos::always;
+    }
+    return store::KeepPhotos::never;
+}
+
 /// The host part of "scheme://host[:port]/...", or empty.
 std::string host_of(std::string_view url) {
     const auto scheme = url.find("://");
@@ -135,11 +144,18 @@ net::IoThreads::Options Host::thread_options() {
     return options;
 }
 
-Result<void> Host::load() {
+Result<void> Host::load(Purpose purpose) {
     std::error_code ec;
     std::filesystem::create_directories(config_.data_dir, ec);
     if (ec) {
         return fail(Errc::io_failed, "cannot make the data directory " + config_.data_dir.string() + ": " + ec.message());
+    }
+    if (purpose == Purpose::serve) {
+        auto lock = store::DataLock::take(config_.data_dir);
+        if (!lock) {
+            return lock.error();
+        }
+        data_lock_ = std::move(lock.value());
     }
     auto grants = store::GrantStore::open(config_.data_dir / "grants.db", threads_, log_, system_clock());
     if (!grants) {
@@ -152,6 +168,11 @@ Result<void> Host::load() {
     for (const auto& file : config_.pipelines) {
         if (auto loaded = load_pipeline(file); !loaded) {
             return loaded;
+        }
+    }
+    if (purpose == Purpose::serve) {
+        if (auto opened = open_runs(); !opened) {
+            return opened;
         }
     }
     {
@@ -276,6 +297,7 @@ Result<void> Host::load_pipeline(const std::filesystem::path& file) {
             log_.error("pipeline left out", {{"pipeline", name}, {"detail", found.error().detail}});
             const std::lock_guard lock(waiting_mutex_);
             waiting_for_.push_back("pipeline " + name + ": " + found.error().detail);
+            left_out_.push_back(name);
             return {};
         }
         doors.push_back(std::move(found.value()));
@@ -285,10 +307,53 @@ Result<void> Host::load_pipeline(const std::filesystem::path& file) {
     return {};
 }
 
-RunContext* Host::pipeline(std::string_view name) noexcept {
-    if (!is_loaded_) {
-        return nullptr;
+Result<void> Host::open_runs() {
+    store::RunStore::Options options;
+    options.result_lifetime = config_.runs.result_lifetime;
+    options.dead_letter_lifetime = config_.runs.dead_letter_lifetime;
+    options.keep_photos = keep_photos(config_.runs.keep_photos);
+    auto opened = store::RunStore::open(config_.data_dir / "runs.db", threads_, log_, system_clock(), options);
+    if (!opened) {
+        return opened.error();
     }
+    run_store_ = std::move(opened.value());
+    SubmittedRuns::Options limits;
+    limits.memory_bytes_max = config_.runs.memory_bytes_max;
+    runs_ = std::make_unique<SubmittedRuns>(
+        *run_store_, threads_, system_clock(), log_, [this](std::string_view name) { return find_pipeline(name); }, limits);
+    int thread = 0;
+    auto recovered = run_store_->recover([&](StoredRun stored) {
+        runs_->adopt(std::move(stored), admit_run(), thread);
+        thread = (thread + 1) % static_cast<int>(threads_.size());
+    });
+    if (!recovered) {
+        return recovered.error();
+    }
+    if (const auto adopted = runs_->counters().adopted; adopted != 0) {
+        log_.info("runs go on", {{"runs", std::to_string(adopted)}});
+    }
+    return {};
+}
+
+bool Host::is_configured(std::string_view name) const noexcept {
+    const auto has_name = [&](const auto& wired) { return wired->context.pipeline->definition().name == name; };
+    return std::find(left_out_.begin(), left_out_.end(), name) != left_out_.end() ||
+           std::any_of(pipelines_.begin(), pipelines_.end(), has_name);
+}
+
+std::vector<const Pipeline*> Host::pipelines() const {
+    std::vector<const Pipeline*> all;
+    for (const auto& wired : pipelines_) {
+        all.push_back(wired->context.pipeline.get());
+    }
+    return all;
+}
+
+RunContext* Host::pipeline(std::string_view name) noexcept {
+    return is_loaded_ ? find_pipeline(name) : nullptr;
+}
+
+RunContext* Host::find_pipeline(std::string_view name) noexcept {
     const auto found = std::find_if(pipelines_.begin(), pipelines_.end(), [&](const auto& wired) {
         return wired->context.pipeline->definition().name == name;
     });
@@ -308,16 +373,9 @@ Readiness Host::readiness() const {
     return readiness;
 }
 
-bool Host::admit_run() noexcept {
-    if (++runs_active_ > config_.server.runs_max) {
-        --runs_active_;
-        return false;
-    }
-    return true;
-}
-
-void Host::run_ended() noexcept {
-    --runs_active_;
+std::shared_ptr<void> Host::admit_run() {
+    std::shared_ptr<void> place(this, [](void* host) { --static_cast<Host*>(host)->runs_active_; });
+    return ++runs_active_ > config_.server.runs_max ? nullptr : place;
 }
 
 void Host::refresh_gauges() {
@@ -356,9 +414,15 @@ Result<void> Host::stop() {
         return {};
     }
     metrics_.forget_hooks();
+    if (runs_ != nullptr) {
+        runs_->suspend();  // before the plugins end their calls: a run that is cut off now goes on at the next start
+    }
     auto stopped = plugins_->stop(limits::kCancelGrace);
     if (grants_ != nullptr) {
         grants_->stop();
+    }
+    if (run_store_ != nullptr) {
+        run_store_->stop();
     }
     photos_.stop();
     threads_.stop();

@@ -10,8 +10,11 @@
 #include "pipeline/run.hpp"
 #include "plugin_host/plugin_host.hpp"
 #include "runtime/layout.hpp"
+#include "runs/submitted_runs.hpp"
 #include "runtime/plugin_metrics_door.hpp"
+#include "store/data_lock.hpp"
 #include "store/grant_store.hpp"
+#include "store/run_store.hpp"
 
 #include <atomic>
 #include <cstddef>
@@ -39,24 +42,33 @@ public:
     Host(config::HostConfig config, const Layout& layout, observe::JsonLog::Options log);
     ~Host();
 
+    /// What for: `serve` also opens what submitted runs are written down in and goes on with those that an earlier process left;
+    /// one host at a time on a data directory.
+    enum class Purpose { command, serve };
+
     /// Loads plugins, stores and pipelines. Blocks.
     /// Errors: of the first required part that fails; parts that are not required are logged and leave their pipelines out.
-    Result<void> load();
+    Result<void> load(Purpose purpose = Purpose::command);
 
     /// Loads one plugin instance alone, for commands that need no more. Errors: as load.
     Result<void> load_plugin(std::string_view instance_id);
 
     /// Null until loaded, or when no such pipeline is there.
     RunContext* pipeline(std::string_view name) noexcept;
+    /// Whether the configuration names it, also where it could not be loaded.
+    bool is_configured(std::string_view pipeline) const noexcept;
+    /// All that are loaded, in the configuration's order.
+    std::vector<const Pipeline*> pipelines() const;
+    /// Everything that load makes may be used.
+    bool is_loaded() const noexcept { return is_loaded_; }
 
     Readiness readiness() const;
     /// No new runs from now on; `runs_active` tells when the last has ended.
     void drain() noexcept { is_draining_ = true; }
     bool is_draining() const noexcept { return is_draining_; }
 
-    /// A place for one run. False: the host is full.
-    bool admit_run() noexcept;
-    void run_ended() noexcept;
+    /// A place for one run, given back when the last copy is dropped, on any thread. Null: the host is full.
+    std::shared_ptr<void> admit_run();
     std::size_t runs_active() const noexcept { return runs_active_; }
 
     /// Ends everything in order. Errors: plugins that would not end.
@@ -69,11 +81,15 @@ public:
     intake::PhotoIntake& photos() noexcept { return photos_; }
     plugin_host::PluginHost& plugins() noexcept { return *plugins_; }
     store::GrantStore& grants() noexcept { return *grants_; }
+    /// After load for serve.
+    SubmittedRuns& runs() noexcept { return *runs_; }
 
 private:
     struct Wired;
 
     Result<void> load_plugins();
+    Result<void> open_runs();
+    RunContext* find_pipeline(std::string_view name) noexcept;
     Result<void> load_pipeline(const std::filesystem::path& file);
     Result<StageDoors> doors_of(const StageDefinition& stage);
     plugin_host::InstanceConfig instance_config(const config::PluginConfig& plugin) const;
@@ -92,6 +108,10 @@ private:
     std::unique_ptr<store::GrantStore> grants_;
     std::unique_ptr<plugin_host::PluginHost> plugins_;
     std::vector<std::unique_ptr<Wired>> pipelines_;
+    std::vector<std::string> left_out_;  // pipelines that are configured and could not be loaded
+    std::unique_ptr<store::DataLock> data_lock_;
+    std::unique_ptr<store::RunStore> run_store_;
+    std::unique_ptr<SubmittedRuns> runs_;
 
     std::atomic<bool> is_loaded_ = false;
     std::atomic<bool> is_draining_ = false;

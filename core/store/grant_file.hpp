@@ -51,7 +51,6 @@ private:
 
     template <class Work>
     auto with_connection(Work&& work) -> decltype(work(std::declval<Connection&>()));
-    Error failed(const std::string& reason) const;
 
     Options options_;
     std::unique_ptr<Connection> connection_;

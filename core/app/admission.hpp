@@ -1,0 +1,58 @@
+#pragma once
+
+#include "app/router.hpp"
+#include "app/scan_request.hpp"
+#include "net/url_guard.hpp"
+#include "runtime/host.hpp"
+
+#include <functional>
+#include <memory>
+#include <string>
+#include <string_view>
+
+namespace eco2::app {
+
+/// What a request becomes on its way to a run.
+struct Admission {
+    ExchangePtr exchange;
+    std::string id;  // of the run, where it becomes a live one
+    RunContext* context = nullptr;
+    RunInput input;
+    std::string fingerprint;      // of what was asked, where it was asked for
+    std::shared_ptr<void> place;  // in the host; held by the run until it is over
+};
+using AdmissionPtr = std::shared_ptr<Admission>;
+
+/// The way from a request to a run, the same for every endpoint that starts one: who is it, may they, which pipeline, is the body
+/// what the pipeline needs, is the photo a photo, is there a place.
+///
+/// Thread-safety: any I/O thread; an admission stays on the one that it came on.
+/// Lifetime:      the host outlives it; kept by what is under way.
+class Admitter : public std::enable_shared_from_this<Admitter> {
+public:
+    explicit Admitter(runtime::Host& host);
+
+    struct Then {
+        std::function<void(const AdmissionPtr&)> start;
+        /// `admission.context` is null where the fault came before the pipeline was known.
+        std::function<void(const Admission&, const Error&)> refuse;
+    };
+    /// Calls one of the two once, later or from inside. `wants_fingerprint`: of the body, for idempotency.
+    void admit(const ExchangePtr& exchange, std::string_view pipeline, bool wants_fingerprint, Then then);
+
+private:
+    struct Work;
+
+    void read_body(const std::shared_ptr<Work>& work);
+    void with_request(const std::shared_ptr<Work>& work);
+    void with_photo(const std::shared_ptr<Work>& work, Result<intake::Photo> photo);
+    void take_place(const std::shared_ptr<Work>& work);
+
+    runtime::Host& host_;
+    const net::UrlRules url_rules_;
+};
+
+/// The refusal's body and status, in the host's usual shape: {"detail","code"}.
+net::ServerResponse refusal(const Admission& admission, const Error& error);
+
+}  // namespace eco2::app
