@@ -1,4 +1,5 @@
 #include "app/scan_frames.hpp"
+#include "runs/run_result.hpp"
 
 #include "../pipeline/fixture.hpp"
 
@@ -59,7 +60,7 @@ TEST(ScanFrames, no_rule_gives_null_and_a_reason) {
     bench.doors.answer(RunBench::vision("미분류", "미분류"));
     bench.doors.no_result();
     bench.doors.result(R"({"reward":null,"reason":"not_recyclable"})");
-    const auto result = boost::json::parse(scan_result(*run)).as_object();
+    const auto result = boost::json::parse(run_result(*run)).as_object();
     EXPECT_EQ(result.at("status"), "completed");
     EXPECT_TRUE(result.at("pipeline_result").at("disposal_rules").is_null());
     EXPECT_EQ(result.at("pipeline_result").at("final_answer").at("user_answer"), "모름");
@@ -75,8 +76,8 @@ TEST(ScanFrames, a_failed_stage_is_the_last_frame) {
 {"step":"vision","status":"started","progress":0}
 {"step":"vision","status":"failed","progress":0,"error":"PROVIDER_LIMITED","message":"told by the test"}
 )");
-    EXPECT_EQ(boost::json::parse(scan_result(*run)).at("error"), "PROVIDER_LIMITED");
-    EXPECT_EQ(boost::json::parse(scan_result(*run)).at("status"), "failed");
+    EXPECT_EQ(boost::json::parse(run_result(*run)).at("error"), "PROVIDER_LIMITED");
+    EXPECT_EQ(boost::json::parse(run_result(*run)).at("status"), "failed");
 }
 
 TEST(ScanFrames, a_timeout_has_its_own_frame) {
@@ -95,7 +96,7 @@ TEST(ScanFrames, faults_of_requests_have_the_contracts_shapes) {
     EXPECT_EQ(error_body(fail(Errc::unauthorized, "Missing x-user-id header")),
               R"({"detail":"Missing x-user-id header","code":"UNAUTHORIZED"})");
     EXPECT_EQ(
-        scan_failure("id", fail(Errc::https_required, "no")),
+        failed_result("id", fail(Errc::https_required, "no")),
         R"({"task_id":"id","status":"failed","message":"no","pipeline_result":null,"reward":null,"error":"HTTPS_REQUIRED",)"
         R"("reward_reason":null,"provider":{},"usage":{}})");
     EXPECT_EQ(unsupported_model_body(test::scan_definition(), "x\"y"),
