@@ -1,7 +1,6 @@
 #include "app/admission.hpp"
 
 #include "app/api.hpp"
-#include "app/auth.hpp"
 #include "app/scan_frames.hpp"
 #include "base/discard.hpp"
 #include "base/hash.hpp"
@@ -47,7 +46,8 @@ net::ServerResponse refusal(const Admission& admission, const Error& error) {
     return error_response(error);
 }
 
-Admitter::Admitter(runtime::Host& host) : host_(host), url_rules_(url_rules(host.config())) {}
+Admitter::Admitter(runtime::Host& host, std::shared_ptr<Access> access)
+    : host_(host), access_(std::move(access)), url_rules_(url_rules(host.config())) {}
 
 void Admitter::admit(const ExchangePtr& exchange, std::string_view pipeline, bool wants_fingerprint, Then then) {
     auto work = std::make_shared<Work>();
@@ -58,9 +58,9 @@ void Admitter::admit(const ExchangePtr& exchange, std::string_view pipeline, boo
     admission.exchange = exchange;
     admission.id = new_uuid();
     auto& request = exchange->request();
-    auto user = authenticate(host_.config().auth, request);
-    if (!user) {
-        return work->refuse(user.error());
+    auto caller = access_->authenticator->authorize(request, kScopeRun, pipeline);
+    if (!caller) {
+        return work->refuse(caller.error());
     }
     if (host_.is_draining()) {
         return work->refuse(fail(Errc::draining));
@@ -75,7 +75,7 @@ void Admitter::admit(const ExchangePtr& exchange, std::string_view pipeline, boo
     if (request.header("content-type").starts_with("multipart/")) {
         return work->refuse(fail(Errc::unsupported_media_type));
     }
-    admission.input.user_id = std::move(user.value());
+    admission.input.user_id = std::move(caller->user_id);
     if (const auto traceparent = request.header("traceparent"); is_traceparent(traceparent)) {
         admission.input.traceparent = traceparent;
     }
@@ -150,10 +150,18 @@ void Admitter::with_photo(const std::shared_ptr<Work>& work, Result<intake::Phot
 }
 
 void Admitter::take_place(const std::shared_ptr<Work>& work) {
-    work->admission->place = host_.admit_run();
-    if (work->admission->place == nullptr) {
+    auto& admission = *work->admission;
+    const auto& photo = admission.input.image_bytes;
+    auto ticket = access_->quotas->admit(admission.input.user_id, photo == nullptr ? 0 : photo->size());
+    if (!ticket) {
+        return work->refuse(ticket.error());
+    }
+    auto place = host_.admit_run();
+    if (place == nullptr) {
         return work->refuse(fail(Errc::overloaded));
     }
+    using Both = std::pair<std::shared_ptr<void>, UserQuotas::Ticket>;
+    admission.place = *ticket == nullptr ? place : std::make_shared<Both>(std::move(place), std::move(*ticket));
     work->then.start(work->admission);
 }
 

@@ -1,5 +1,6 @@
 #pragma once
 
+#include "app/access.hpp"
 #include "app/router.hpp"
 #include "app/scan_request.hpp"
 #include "net/url_guard.hpp"
@@ -30,7 +31,7 @@ using AdmissionPtr = std::shared_ptr<Admission>;
 /// Lifetime:      the host outlives it; kept by what is under way.
 class Admitter : public std::enable_shared_from_this<Admitter> {
 public:
-    explicit Admitter(runtime::Host& host);
+    Admitter(runtime::Host& host, std::shared_ptr<Access> access);
 
     struct Then {
         std::function<void(const AdmissionPtr&)> start;
@@ -49,6 +50,7 @@ private:
     void take_place(const std::shared_ptr<Work>& work);
 
     runtime::Host& host_;
+    const std::shared_ptr<Access> access_;
     const net::UrlRules url_rules_;
 };
 

@@ -1,6 +1,6 @@
 #include "app/api.hpp"
 
-#include "app/auth.hpp"
+#include "app/cors.hpp"
 #include "app/run_api.hpp"
 #include "app/scan_api.hpp"
 #include "app/scan_frames.hpp"
@@ -15,16 +15,18 @@ namespace {
 /// Counts the request when its reply is known, under the route's name: a path of the client's would be an unbounded label.
 class CountedExchange final : public net::ServerExchange {
 public:
-    CountedExchange(ExchangePtr inner, observe::Metrics& metrics, std::string_view route)
-        : inner_(std::move(inner)), metrics_(metrics), route_(route) {}
+    CountedExchange(ExchangePtr inner, observe::Metrics& metrics, const config::CorsConfig& cors, std::string_view route)
+        : inner_(std::move(inner)), metrics_(metrics), cors_(cors), origin_(inner_->request().header("origin")), route_(route) {}
 
     net::ServerRequest& request() noexcept override { return inner_->request(); }
     void respond(net::ServerResponse response) override {
         metrics_.eco2_http_requests_total.with({route_, std::to_string(response.status)}).add();
+        add_cors_headers(cors_, origin_, response);
         inner_->respond(std::move(response));
     }
     void stream(net::ServerResponse head, std::unique_ptr<net::BodySource> source, std::chrono::milliseconds quiet) override {
         metrics_.eco2_http_requests_total.with({route_, std::to_string(head.status)}).add();
+        add_cors_headers(cors_, origin_, head);
         inner_->stream(std::move(head), std::move(source), quiet);
     }
     void on_client_gone(std::function<void()> callback) override { inner_->on_client_gone(std::move(callback)); }
@@ -32,6 +34,8 @@ public:
 private:
     ExchangePtr inner_;
     observe::Metrics& metrics_;
+    const config::CorsConfig& cors_;
+    const std::string origin_;
     std::string_view route_;
 };
 
@@ -66,6 +70,9 @@ net::ServerResponse json_response(int status, std::string body) {
 
 net::ServerResponse error_response(const Error& error) {
     auto response = json_response(error.http_status(), error_body(error));
+    if (error.http_status() == 401) {
+        response.headers.emplace_back("www-authenticate", "Bearer");
+    }
     if (info(error.code).is_retryable && (error.http_status() == 503 || error.http_status() == 429)) {
         const long seconds = error.retry_after_ms < 0 ? 2 : (error.retry_after_ms + 999) / 1000;
         response.headers.emplace_back("retry-after", std::to_string(seconds));
@@ -79,7 +86,7 @@ net::ServerResponse Api::refuse(const Error& error) {
     return response;
 }
 
-Api::Api(runtime::Host& host) : host_(host) {
+Api::Api(runtime::Host& host, std::shared_ptr<Access> access) : host_(host), access_(std::move(access)) {
     auto routes = own_routes();
     for (auto& route : run_routes()) {
         routes.push_back(std::move(route));
@@ -100,9 +107,9 @@ std::vector<Route> Api::own_routes() {
 
 /// The scan's endpoints are those of every pipeline, at a path of their own, and the seed's.
 std::vector<Route> Api::run_routes() {
-    const auto admitter = std::make_shared<Admitter>(host_);
-    const auto scan = std::make_shared<ScanApi>(host_, admitter);
-    const auto runs = std::make_shared<RunApi>(host_, admitter);
+    const auto admitter = std::make_shared<Admitter>(host_, access_);
+    const auto scan = std::make_shared<ScanApi>(host_, access_, admitter);
+    const auto runs = std::make_shared<RunApi>(host_, access_, admitter);
     const auto name = [](const PathValues& values) {
         const auto pipeline = values.at("pipeline");
         return pipeline.empty() ? std::string(ScanApi::kPipeline) : std::string(pipeline);
@@ -111,6 +118,7 @@ std::vector<Route> Api::run_routes() {
     const auto list = [=](const auto& e, const auto& v) { runs->list(e, name(v)); };
     const auto events = [=](const auto& e, const auto& v) { runs->events(e, name(v), v.at("id")); };
     const auto result = [=](const auto& e, const auto& v) { runs->result(e, name(v), v.at("id")); };
+    const auto token = [=](const auto& e, const auto& v) { runs->stream_token(e, name(v), v.at("id")); };
     const auto cancel = [=](const auto& e, const auto& v) { runs->cancel(e, name(v), v.at("id")); };
     return {
         {"POST", "/api/v1/scan/classify/completion", [=](const auto& e, const auto&) { scan->classify(e, ScanApi::Mode::stream); }},
@@ -122,26 +130,31 @@ std::vector<Route> Api::run_routes() {
         {"GET", "/api/v1/scan/{id}/events", events},
         {"GET", "/api/v1/scan/{id}/result", result},
         {"POST", "/api/v1/scan/{id}/cancel", cancel},
+        {"POST", "/api/v1/scan/{id}/stream-token", token},
         {"POST", "/api/v1/pipelines/{pipeline}", submit},
         {"GET", "/api/v1/pipelines/{pipeline}/runs", list},
         {"GET", "/api/v1/pipelines/{pipeline}/{id}/events", events},
         {"GET", "/api/v1/pipelines/{pipeline}/{id}/result", result},
         {"POST", "/api/v1/pipelines/{pipeline}/{id}/cancel", cancel},
+        {"POST", "/api/v1/pipelines/{pipeline}/{id}/stream-token", token},
     };
 }
 
 void Api::handle(const ExchangePtr& exchange) {
     auto& request = exchange->request();
+    if (is_preflight(request)) {
+        return exchange->respond(preflight_response(host_.config().cors, request));
+    }
     auto found = router_.find(request.method == "HEAD" ? "GET" : std::string_view(request.method), request.path);
     if (found.route != nullptr) {
         return found.route->handler(
-            std::make_shared<CountedExchange>(exchange, host_.metrics(), found.route->path), found.values);
+            std::make_shared<CountedExchange>(exchange, host_.metrics(), host_.config().cors, found.route->path), found.values);
     }
     auto response = error_response(found.allowed.empty() ? fail(Errc::not_found) : fail(Errc::method_not_allowed));
     if (!found.allowed.empty()) {
         response.headers.emplace_back("allow", found.allowed);
     }
-    CountedExchange(exchange, host_.metrics(), "other").respond(std::move(response));
+    CountedExchange(exchange, host_.metrics(), host_.config().cors, "other").respond(std::move(response));
 }
 
 void Api::index(const ExchangePtr& exchange) const {
@@ -154,8 +167,8 @@ void Api::index(const ExchangePtr& exchange) const {
 }
 
 void Api::pipelines(const ExchangePtr& exchange) const {
-    if (auto user = authenticate(host_.config().auth, exchange->request()); !user) {
-        return exchange->respond(error_response(user.error()));
+    if (const auto caller = access_->authenticator->authenticate(exchange->request()); !caller) {
+        return exchange->respond(error_response(caller.error()));
     }
     if (!host_.is_loaded()) {
         return exchange->respond(error_response(fail(Errc::not_ready)));

@@ -1,9 +1,11 @@
 #pragma once
 
+#include "app/access.hpp"
 #include "app/router.hpp"
 #include "net/server.hpp"
 #include "runtime/host.hpp"
 
+#include <memory>
 #include <string>
 #include <vector>
 
@@ -15,7 +17,7 @@ namespace eco2::app {
 /// Lifetime:      the host outlives it.
 class Api {
 public:
-    explicit Api(runtime::Host& host);
+    Api(runtime::Host& host, std::shared_ptr<Access> access);
 
     void handle(const ExchangePtr& exchange);
     /// For a request that net refuses before it is whole.
@@ -31,6 +33,7 @@ private:
     void metrics(const ExchangePtr& exchange);
 
     runtime::Host& host_;
+    const std::shared_ptr<Access> access_;
     Router router_;
 };
 

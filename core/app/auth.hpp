@@ -1,18 +1,65 @@
 #pragma once
 
+#include "app/jwt_verifier.hpp"
 #include "base/result.hpp"
 #include "config/host_config.hpp"
 #include "net/server.hpp"
+#include "store/key_ring.hpp"
 
+#include <memory>
 #include <string>
+#include <string_view>
+#include <vector>
 
 namespace eco2::app {
 
 /// The user whom `auth.mode = none` gives to everybody.
 inline constexpr std::string_view kNobody = "00000000-0000-0000-0000-000000000000";
 
-/// Who sent this request. Errors: unauthorized.
-Result<std::string> authenticate(const config::AuthConfig& auth, const net::ServerRequest& request);
+/// What a caller may do, as keys name it.
+inline constexpr std::string_view kScopeRun = "run";    // start runs
+inline constexpr std::string_view kScopeRead = "read";  // see and cancel their own
+
+/// Who sent a request, and how that is known.
+struct Caller {
+    enum class Means { none, header, key, jwt, cookie };
+
+    std::string user_id;
+    std::string auth_provider = "unknown";
+    Means means = Means::none;
+    std::string key_id;                  // of an API key
+    std::vector<std::string> scopes;     // empty: all
+    std::vector<std::string> pipelines;  // empty: all
+};
+
+/// Who sent a request.
+///
+/// Thread-safety: any thread (immutable). Lifetime: the configuration outlives it.
+class Authenticator {
+public:
+    /// Opens the key file where keys are accepted. Blocks. Errors: store_failed, config_invalid.
+    static Result<std::shared_ptr<const Authenticator>> make(const config::HostConfig& config, Log& log, const Clock& clock);
+
+    /// What a request brings with it must be good: wrong credentials are never passed over for weaker ones.
+    /// Errors: unauthorized; forbidden (a cookie with a request that another site's page may have made).
+    Result<Caller> authenticate(const net::ServerRequest& request) const;
+
+    /// As authenticate, and the caller may do this with this pipeline (empty: with any). Errors: also forbidden.
+    Result<Caller> authorize(const net::ServerRequest& request, std::string_view scope, std::string_view pipeline) const;
+
+private:
+    explicit Authenticator(const config::HostConfig& config) : auth_(config.auth), cors_(config.cors) {}
+
+    Result<Caller> by_token(std::string_view token, const net::ServerRequest& request) const;
+    Result<Caller> by_key(std::string_view token, const net::ServerRequest& request) const;
+    Result<Caller> by_cookie(std::string_view token, const net::ServerRequest& request) const;
+    Result<Caller> by_header(const net::ServerRequest& request) const;
+
+    const config::AuthConfig& auth_;
+    const config::CorsConfig& cors_;
+    std::unique_ptr<store::KeyRing> keys_;  // null: keys are not accepted
+    std::unique_ptr<JwtVerifier> jwt_;      // null: tokens are not accepted
+};
 
 /// Whether a listener may be opened at all: without users only on loopback. Errors: config_invalid.
 Result<void> check_listener(const config::HostConfig& config);

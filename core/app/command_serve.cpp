@@ -1,5 +1,5 @@
 #include "app/api.hpp"
-#include "app/auth.hpp"
+#include "app/access.hpp"
 #include "app/commands.hpp"
 #include "net/server.hpp"
 #include "runtime/version.hpp"
@@ -56,7 +56,12 @@ int serve(const CommonOptions& common) {
     }
     auto log = runtime::log_options(config.value());
     runtime::Host host(std::move(config.value()), layout(), std::move(log));
-    Api api(host);
+    auto access = Access::make(host.config(), host.log(), system_clock());
+    if (!access) {
+        print_error(access.error());
+        return kConfig;
+    }
+    Api api(host, std::move(access.value()));
     net::Server server(host.threads(), server_options(host.config().server, api), [&](auto exchange) { api.handle(exchange); });
     // Listening comes first: /health answers and /ready says what is missing while plugins load.
     if (auto started = server.start(); !started) {

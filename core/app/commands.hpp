@@ -10,6 +10,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <vector>
 
 /// What `eco2 COMMAND` does, one function a command, each returning the exit code.
 namespace eco2::app {
@@ -36,6 +37,15 @@ struct ScanOptions {
     std::string model;
 };
 
+struct KeyOptions {
+    std::string name;
+    std::string user;  // empty: a new one
+    bool is_for_users = false;
+    std::vector<std::string> scopes;     // empty: all
+    std::vector<std::string> pipelines;  // empty: all
+    std::string expires = "365d";        // "30d", "2027-01-31" or "never"
+};
+
 /// What the fake provider does wrong from its start.
 struct FaultOptions {
     std::string name;  // empty: nothing
@@ -47,6 +57,9 @@ int serve(const CommonOptions& common);
 int scan(const CommonOptions& common, const ScanOptions& options);
 int check_config(const CommonOptions& common);
 int import_rules(const CommonOptions& common, const std::string& directory, const std::string& instance);
+int create_key(const CommonOptions& common, const KeyOptions& options);
+int list_keys(const CommonOptions& common);
+int revoke_key(const CommonOptions& common, const std::string& id);
 int list_plugins(const CommonOptions& common);
 int fake_provider(const std::string& listen, fake::FakeOptions options, const FaultOptions& fault);
 

@@ -80,6 +80,33 @@ void add_rules(CLI::App& app, CommonOptions& common, int& exit_code) {
 });
 }  // namespace
 
+void add_keys(CLI::App& app, CommonOptions& common, int& exit_code) {
+    auto* command = app.add_subcommand("keys", "API keys, for hosts with auth.mode = \"key\"");
+    command->require_subcommand(1);
+    auto options = std::make_shared<eco2::app::KeyOptions>();
+    auto* create = command->add_subcommand("create", "Make a key; its text is shown once and not kept");
+    add_common(*create, common);
+    add_json(*create, common);
+    create->add_option("--name", options->name, "What it is for, for people")->required();
+    create->add_option("--user", options->user, "UUID of the user whose runs it starts and sees (default: a new one)");
+    create->add_flag("--for-users", options->is_for_users, "An app's back end: its x-user-id header names the user");
+    create->add_option("--scope", options->scopes, "run, read (default: both)")->delimiter(',');
+    create->add_option("--pipeline", options->pipelines, "Only for these pipelines (default: all)")->delimiter(',');
+    create->add_option("--expires", options->expires, "30d, 2027-01-31 or never")->capture_default_str();
+    create->footer("Example:\n  eco2 keys create --name app-backend --for-users --scope run,read --expires 90d");
+    create->callback([&, options] { exit_code = eco2::app::create_key(common, *options); });
+    auto* list = command->add_subcommand("list", "Show all keys, without their secrets");
+    add_common(*list, common);
+    add_json(*list, common);
+    list->callback([&] { exit_code = eco2::app::list_keys(common); });
+    auto* revoke = command->add_subcommand("revoke", "End a key for good; a host that serves knows within a second");
+    auto id = std::make_shared<std::string>();
+    add_common(*revoke, common);
+    add_json(*revoke, common);
+    revoke->add_option("id", *id, "As `eco2 keys list` shows it")->required();
+    revoke->callback([&, id] { exit_code = eco2::app::revoke_key(common, *id); });
+}
+
 void add_plugin(CLI::App& app, CommonOptions& common, int& exit_code) {
     auto* command = app.add_subcommand("plugin", "Look at plugins");
     command->require_subcommand(1);
@@ -160,6 +187,7 @@ int main(int argc, char** argv) {
         add_scan(app, common, exit_code);
         add_config(app, common, exit_code);
         add_rules(app, common, exit_code);
+        add_keys(app, common, exit_code);
         add_plugin(app, common, exit_code);
         add_fake(app, exit_code);
         try {

@@ -1,7 +1,6 @@
 #include "app/run_api.hpp"
 
 #include "app/api.hpp"
-#include "app/auth.hpp"
 #include "app/query.hpp"
 #include "app/run_stream.hpp"
 #include "app/scan_api.hpp"
@@ -144,7 +143,8 @@ std::string run_summary_json(const RunSummary& run) {
     return out + "}";
 }
 
-RunApi::RunApi(runtime::Host& host, std::shared_ptr<Admitter> admitter) : host_(host), admitter_(std::move(admitter)) {}
+RunApi::RunApi(runtime::Host& host, std::shared_ptr<Access> access, std::shared_ptr<Admitter> admitter)
+    : host_(host), access_(std::move(access)), admitter_(std::move(admitter)) {}
 
 void RunApi::submit(const ExchangePtr& exchange, const std::string& pipeline) {
     auto key = idempotency_key(exchange->request());
@@ -201,11 +201,32 @@ void RunApi::accepted(const ExchangePtr& exchange,
     });
 }
 
+Result<std::string> RunApi::reader(const net::ServerRequest& request, const std::string& pipeline, std::string_view id) const {
+    if (const auto token = query_value(request.query, "token"); !token.empty()) {
+        return access_->stream_tokens.use(token, to_lower_ascii(id));
+    }
+    auto caller = access_->authenticator->authorize(request, kScopeRead, pipeline);
+    return caller ? Result<std::string>(std::move(caller->user_id)) : caller.error();
+}
+
+void RunApi::stream_token(const ExchangePtr& exchange, const std::string& pipeline, std::string_view id) {
+    open(exchange, pipeline, id, [self = shared_from_this(), exchange, pipeline](const FeedPtr& feed) {
+        const auto token = self->access_->stream_tokens.make(feed->run_id(), feed->user_id());
+        if (!token) {
+            return exchange->respond(error_response(token.error()));
+        }
+        exchange->respond(json_response(201,
+                                        R"({"token":")" + *token + R"(","stream_url":")" + pipeline_path(pipeline) + "/" +
+                                            feed->run_id() + "/events?token=" + *token + R"(","expires_in":)" +
+                                            std::to_string(std::chrono::seconds(limits::kStreamTokenLifetime).count()) + "}"));
+    });
+}
+
 void RunApi::open(const ExchangePtr& exchange,
                   const std::string& pipeline,
                   std::string_view id,
                   std::function<void(const FeedPtr&)> then) {
-    auto user = authenticate(host_.config().auth, exchange->request());
+    auto user = reader(exchange->request(), pipeline, id);
     if (!user) {
         return exchange->respond(error_response(user.error()));
     }
@@ -265,9 +286,9 @@ void RunApi::cancel(const ExchangePtr& exchange, const std::string& pipeline, st
 }
 
 void RunApi::list(const ExchangePtr& exchange, const std::string& pipeline) {
-    auto user = authenticate(host_.config().auth, exchange->request());
-    if (!user) {
-        return exchange->respond(error_response(user.error()));
+    auto caller = access_->authenticator->authorize(exchange->request(), kScopeRead, pipeline);
+    if (!caller) {
+        return exchange->respond(error_response(caller.error()));
     }
     if (!host_.is_loaded()) {
         return exchange->respond(error_response(fail(Errc::not_ready)));
@@ -276,7 +297,7 @@ void RunApi::list(const ExchangePtr& exchange, const std::string& pipeline) {
     if (!filter) {
         return exchange->respond(error_response(filter.error()));
     }
-    filter->user_id = std::move(*user);
+    filter->user_id = std::move(caller->user_id);
     filter->pipeline = pipeline;
     const auto count_max = filter->count_max;
     host_.runs().list(std::move(*filter), [exchange, count_max](const Result<std::vector<RunSummary>>& runs) {

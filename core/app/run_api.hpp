@@ -22,16 +22,20 @@ std::string run_summary_json(const RunSummary& run);
 /// Thread-safety: any I/O thread. Lifetime: the host outlives it and every exchange.
 class RunApi : public std::enable_shared_from_this<RunApi> {
 public:
-    RunApi(runtime::Host& host, std::shared_ptr<Admitter> admitter);
+    RunApi(runtime::Host& host, std::shared_ptr<Access> access, std::shared_ptr<Admitter> admitter);
 
     void submit(const ExchangePtr& exchange, const std::string& pipeline);
     void events(const ExchangePtr& exchange, const std::string& pipeline, std::string_view id);
     void result(const ExchangePtr& exchange, const std::string& pipeline, std::string_view id);
     void cancel(const ExchangePtr& exchange, const std::string& pipeline, std::string_view id);
     void list(const ExchangePtr& exchange, const std::string& pipeline);
+    /// A one-time token for `events?token=`: a browser's EventSource can send no header.
+    void stream_token(const ExchangePtr& exchange, const std::string& pipeline, std::string_view id);
 
 private:
     using FeedPtr = std::shared_ptr<RunFeed>;
+    /// Who asks for a run's events: by a token of the stream's own, or as everywhere.
+    Result<std::string> reader(const net::ServerRequest& request, const std::string& pipeline, std::string_view id) const;
     void open(const ExchangePtr& exchange,
               const std::string& pipeline,
               std::string_view id,
@@ -43,6 +47,7 @@ private:
     void stream(const ExchangePtr& exchange, const FeedPtr& feed, std::size_t from);
 
     runtime::Host& host_;
+    const std::shared_ptr<Access> access_;
     const std::shared_ptr<Admitter> admitter_;
 };
 

@@ -1,7 +1,6 @@
 #include "app/scan_api.hpp"
 
 #include "app/api.hpp"
-#include "app/auth.hpp"
 #include "app/run_stream.hpp"
 #include "app/scan_frames.hpp"
 #include "app/scan_stream.hpp"
@@ -71,7 +70,8 @@ private:
 
 }  // namespace
 
-ScanApi::ScanApi(runtime::Host& host, std::shared_ptr<Admitter> admitter) : host_(host), admitter_(std::move(admitter)) {}
+ScanApi::ScanApi(runtime::Host& host, std::shared_ptr<Access> access, std::shared_ptr<Admitter> admitter)
+    : host_(host), access_(std::move(access)), admitter_(std::move(admitter)) {}
 
 void ScanApi::classify(const ExchangePtr& exchange, Mode mode) {
     Admitter::Then then;
@@ -109,9 +109,8 @@ void ScanApi::start(Admission& admission, Mode mode) const {
 }
 
 void ScanApi::categories(const ExchangePtr& exchange) const {
-    auto user = authenticate(host_.config().auth, exchange->request());
-    if (!user) {
-        return exchange->respond(error_response(user.error()));
+    if (const auto caller = access_->authenticator->authenticate(exchange->request()); !caller) {
+        return exchange->respond(error_response(caller.error()));
     }
     const auto* context = host_.pipeline(kPipeline);
     if (context == nullptr) {

@@ -12,7 +12,7 @@ namespace eco2::app {
 /// Thread-safety: any I/O thread. Lifetime: the host outlives it and every exchange.
 class ScanApi : public std::enable_shared_from_this<ScanApi> {
 public:
-    ScanApi(runtime::Host& host, std::shared_ptr<Admitter> admitter);
+    ScanApi(runtime::Host& host, std::shared_ptr<Access> access, std::shared_ptr<Admitter> admitter);
 
     static constexpr std::string_view kPipeline = "scan";
 
@@ -27,6 +27,7 @@ private:
     void refuse(const Admission& admission, const Error& error, Mode mode) const;
 
     runtime::Host& host_;
+    const std::shared_ptr<Access> access_;
     const std::shared_ptr<Admitter> admitter_;
 };
 

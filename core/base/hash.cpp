@@ -2,6 +2,7 @@
 
 #include "base/io_thread.hpp"
 
+#include <openssl/crypto.h>
 #include <openssl/evp.h>
 #include <system_error>
 
@@ -65,6 +66,10 @@ Result<std::string> sha256_hex_of_fd(int fd) {
         hash.update(buffer.data(), static_cast<std::size_t>(got));
         offset += got;
     }
+}
+
+bool equal_in_constant_time(std::string_view left, std::string_view right) noexcept {
+    return left.size() == right.size() && CRYPTO_memcmp(left.data(), right.data(), left.size()) == 0;
 }
 
 }  // namespace eco2

@@ -63,6 +63,15 @@ inline constexpr std::size_t kRunsMax = 20'000;  // per host; descriptors end at
 inline constexpr auto kKeepAliveInterval = 1s;   // the seed's contract on classify/completion
 inline constexpr auto kDrainTimeout = 130s;      // a run's deadline and its last frame
 
+// who may use the host
+inline constexpr auto kKeyPollInterval = 1s;               // until a new or revoked API key counts
+inline constexpr std::size_t kJwtBytesMax = 8 * 1024;      // the request's head has 16 KiB
+inline constexpr std::size_t kJwtSecretBytesMin = 32;      // RFC 7518, 3.2: as long as the hash
+inline constexpr auto kStreamTokenLifetime = 60s;          // from asking for it to opening the stream
+inline constexpr std::size_t kStreamTokensMax = 100'000;   // of a host
+inline constexpr std::size_t kStreamTokensPerUserMax = 100;
+inline constexpr std::size_t kQuotaUsersMax = 1'000'000;   // remembered for a minute each
+
 // submitted runs
 inline constexpr auto kDeltaInterval = 100ms;       // words of a model come in one event per so long: durable ones cost a row each
 inline constexpr auto kRunStoreRetryDelay = 500ms;  // after a write that failed

@@ -1,6 +1,7 @@
 #include "config/host_config.hpp"
 
 #include "base/text.hpp"
+#include "config/access_config.hpp"
 #include "config/host_config_checks.hpp"
 #include "config/section.hpp"
 #include "config/toml_file.hpp"
@@ -29,7 +30,7 @@ public:
         reading_.names.own["config_dir"] = dir_.string();
         read_data();
         read_server();
-        read_auth();
+        read_access(reading_, root_, dir_, config_);
         read_log();
         read_image();
         read_runs();
@@ -83,28 +84,6 @@ private:
         const auto key = section.required("key");
         section.finish();
         config_.server.tls = TlsFiles{beside_file(certificate.text), beside_file(key.text)};
-    }
-
-    void read_auth() {
-        Section section = root_.table("auth");
-        if (const auto mode = section.choice("mode", {"none", "header"})) {
-            config_.auth.mode = *mode == 0 ? AuthMode::none : AuthMode::header;
-        }
-        auto peers = section.texts("trusted_peers");
-        section.finish();
-        if (!peers) {
-            peers = {PlacedText{"127.0.0.1", {}, ""}, PlacedText{"::1", {}, ""}};
-        }
-        for (const PlacedText& peer : *peers) {
-            if (const auto range = AddressRange::parse(peer.text)) {
-                config_.auth.trusted_peers.push_back(*range);
-            } else {
-                problems().add(peer.place,
-                               peer.path,
-                               "\"" + shorten(peer.text, 80) +
-                                   "\" is no address; must be such as \"10.0.0.7\", \"10.0.0.0/8\" or \"fd00::/8\"");
-            }
-        }
     }
 
     void read_log() {

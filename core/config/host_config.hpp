@@ -32,11 +32,45 @@ struct ServerConfig {
     std::optional<TlsFiles> tls;
 };
 
-enum class AuthMode { none, header };
+/// A secret by reference. `value` is empty where the environment variable is not set or empty; the caller decides.
+struct Secret {
+    std::string id;      // of a key, or the name of a secret
+    std::string source;  // "environment variable NAME" or "file PATH", for messages
+    std::optional<std::string> value;
+};
 
+/// Tokens of users (JSON Web Tokens).
+struct JwtConfig {
+    std::string algorithm = "RS256";  // HS256, RS256 or ES256
+    Secret key;                       // HS256: the secret; else the public key as PEM
+    std::string issuer;               // empty: any
+    std::string audience;             // empty: any
+    std::chrono::seconds leeway{30};
+    std::string user_claim = "sub";
+    std::string cookie = "s_access";
+};
+
+/// Which credentials are accepted; with none of them everybody is let in, on loopback only.
 struct AuthConfig {
-    AuthMode mode = AuthMode::none;
+    bool trusts_header = false;
+    bool accepts_keys = false;
+    std::optional<JwtConfig> jwt;
     std::vector<AddressRange> trusted_peers;  // who may say who the user is
+
+    bool lets_everybody_in() const noexcept { return !trusts_header && !accepts_keys && !jwt; }
+};
+
+struct CorsConfig {
+    std::vector<std::string> origins;  // exact; "*": any, without credentials
+    bool allows_credentials = false;
+    std::chrono::seconds max_age{600};
+};
+
+/// Of one user; 0: no limit.
+struct QuotaConfig {
+    std::size_t runs_concurrent = 0;
+    std::size_t runs_per_minute = 0;
+    std::size_t photo_bytes_per_minute = 0;
 };
 
 enum class LogFormat { json, text };
@@ -72,13 +106,6 @@ struct HttpConfig {
     std::chrono::milliseconds idle_timeout = limits::kUpstreamIdleTimeout;
 };
 
-/// A secret by reference. `value` is empty where the environment variable is not set or empty; the caller decides.
-struct Secret {
-    std::string id;      // of a key, or the name of a secret
-    std::string source;  // "environment variable NAME" or "file PATH", for messages
-    std::optional<std::string> value;
-};
-
 struct PluginConfig {
     std::string id;
     std::string plugin;
@@ -94,6 +121,8 @@ struct HostConfig {
     std::filesystem::path file;
     ServerConfig server;
     AuthConfig auth;
+    CorsConfig cors;
+    QuotaConfig quota;
     LogConfig log;
     std::filesystem::path data_dir;
     ImageConfig image;

@@ -192,16 +192,16 @@ void check_together(Problems& problems, const HostConfig& config, const Section&
         const Node* value = section != nullptr ? section->find(key) : nullptr;
         return value != nullptr ? value->place : Place{};
     };
-    if (config.auth.mode == AuthMode::none && !is_loopback(config.server.listen.host)) {
+    if (config.auth.lets_everybody_in() && !is_loopback(config.server.listen.host)) {
         problems.add(place_in("auth", "mode"),
                      "auth.mode",
                      "\"none\" lets everybody in, so it needs a loopback listener, and server.listen is " +
-                         config.server.listen.host + "; use auth.mode = \"header\", or listen on 127.0.0.1");
+                         config.server.listen.host + "; use auth.mode = \"key\", \"jwt\" or \"header\", or listen on 127.0.0.1");
     }
-    if (config.is_production && config.auth.mode == AuthMode::none) {
+    if (config.is_production && config.auth.lets_everybody_in()) {
         problems.add(place_in("auth", "mode"),
                      "auth.mode",
-                     "\"none\" is refused where plugins.profile is \"production\"; use \"header\"");
+                     "\"none\" is refused where plugins.profile is \"production\"; use \"key\", \"jwt\" or \"header\"");
     }
     if (config.is_production && config.image.allow_private) {
         problems.add(place_in("image", "allow_private"),

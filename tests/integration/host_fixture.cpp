@@ -69,7 +69,7 @@ Result<void> HostFixture::try_start_host() {
         log_.emplace_back(line);
     };
     host_ = std::make_unique<runtime::Host>(std::move(config.value()), layout, std::move(log));
-    api_ = std::make_unique<app::Api>(*host_);
+    api_ = std::make_unique<app::Api>(*host_, app::Access::make(host_->config(), host_->log(), system_clock()).value());
     net::ServerOptions options;
     options.refuse = [this](const Error& error) { return api_->refuse(error); };
     server_ =
@@ -77,7 +77,7 @@ Result<void> HostFixture::try_start_host() {
     if (auto started = server_->start(); !started) {
         return started.error();
     }
-    return host_->load();
+    return host_->load(runtime::Host::Purpose::serve);
 }
 
 void HostFixture::start_host() {

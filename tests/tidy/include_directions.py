@@ -43,6 +43,7 @@ LIBRARIES = {
     "spdlog": (r"spdlog/", ["core/observe/"]),
     "prometheus-cpp": (r"prometheus/", ["core/observe/"]),
     "OpenSSL": (r"openssl/", ["core/net/", "core/base/hash.cpp", "tests/unit/net/"]),
+    "libjwt": (r"jwt\.h", ["core/app/jwt_verifier.cpp", "tests/unit/app/jwt_verifier_test.cpp"]),
     "libvips": (r"vips/", ["core/intake/", "tests/unit/intake/"]),
     "RapidJSON": (r"rapidjson/", ["core/base/json_schema.cpp"]),
     "CLI11": (r"CLI/", ["core/app/main.cpp", "tests/bench/"]),
