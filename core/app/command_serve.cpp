@@ -1,5 +1,6 @@
 #include "app/api.hpp"
 #include "app/access.hpp"
+#include "app/admin.hpp"
 #include "app/commands.hpp"
 #include "net/server.hpp"
 #include "runtime/version.hpp"
@@ -78,9 +79,17 @@ int serve(const CommonOptions& common) {
         (void)host.stop();
         return kConfig;
     }
+    AdminServer admin(host);
+    if (auto started = admin.start(); !started) {
+        print_error(started.error());
+        server.stop();
+        (void)host.stop();
+        return kFailed;
+    }
     host.log().info("ready");
     wait_for_stop_signal();
     drain(host, server);
+    admin.stop();
     server.stop();
     const auto stopped = host.stop();
     if (!stopped) {

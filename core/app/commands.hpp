@@ -10,6 +10,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 /// What `eco2 COMMAND` does, one function a command, each returning the exit code.
@@ -37,6 +38,12 @@ struct ScanOptions {
     std::string model;
 };
 
+struct RunListOptions {
+    std::string user;    // empty: everybody's
+    std::string status;  // empty: all
+    std::size_t limit = 50;
+};
+
 struct KeyOptions {
     std::string name;
     std::string user;  // empty: a new one
@@ -60,6 +67,11 @@ int import_rules(const CommonOptions& common, const std::string& directory, cons
 int create_key(const CommonOptions& common, const KeyOptions& options);
 int list_keys(const CommonOptions& common);
 int revoke_key(const CommonOptions& common, const std::string& id);
+int list_runs(const CommonOptions& common, const RunListOptions& options);
+int show_run(const CommonOptions& common, const std::string& id);
+/// `change`: cancel or replay.
+int change_run(const CommonOptions& common, const std::string& id, std::string_view change);
+int forget_user(const CommonOptions& common, const std::string& user);
 int list_plugins(const CommonOptions& common);
 int fake_provider(const std::string& listen, fake::FakeOptions options, const FaultOptions& fault);
 

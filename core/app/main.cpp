@@ -107,6 +107,48 @@ void add_keys(CLI::App& app, CommonOptions& common, int& exit_code) {
     revoke->callback([&, id] { exit_code = eco2::app::revoke_key(common, *id); });
 }
 
+void add_run_change(CLI::App& runs, CommonOptions& common, int& exit_code, const std::string& name, const std::string& help) {
+    auto* command = runs.add_subcommand(name, help);
+    auto id = std::make_shared<std::string>();
+    add_common(*command, common);
+    add_json(*command, common);
+    command->add_option("id", *id, "The run's id (job_id)")->required();
+    command->callback([&, id, name] { exit_code = eco2::app::change_run(common, *id, name); });
+}
+
+void add_runs(CLI::App& app, CommonOptions& common, int& exit_code) {
+    auto* command = app.add_subcommand("runs", "Submitted runs: list, show, replay, cancel");
+    command->require_subcommand(1);
+    auto* list = command->add_subcommand("list", "Show submitted runs, newest first");
+    auto options = std::make_shared<eco2::app::RunListOptions>();
+    add_common(*list, common);
+    add_json(*list, common);
+    list->add_option("--user", options->user, "Only this user's");
+    list->add_option("--status", options->status, "processing, completed, failed (dead letters) or cancelled");
+    list->add_option("--limit", options->limit, "How many at most")->capture_default_str()->check(CLI::Range(1, 200));
+    list->callback([&, options] { exit_code = eco2::app::list_runs(common, *options); });
+    auto* show = command->add_subcommand("show", "Show one run as JSON: input, finished stages, result");
+    auto id = std::make_shared<std::string>();
+    add_common(*show, common);
+    add_json(*show, common);
+    show->add_option("id", *id, "The run's id (job_id)")->required();
+    show->callback([&, id] { exit_code = eco2::app::show_run(common, *id); });
+    add_run_change(*command, common, exit_code, "replay", "Repeat a failed run as a new one; finished stages are not paid again");
+    add_run_change(*command, common, exit_code, "cancel", "End a run that is under way");
+    command->footer("replay and cancel ask the host that serves the same --data; list and show also work without one.");
+}
+
+void add_users(CLI::App& app, CommonOptions& common, int& exit_code) {
+    auto* command = app.add_subcommand("users", "Users' data");
+    command->require_subcommand(1);
+    auto* forget = command->add_subcommand("forget", "Delete all that is kept of a user: runs, answers, photos, rewards");
+    auto user = std::make_shared<std::string>();
+    add_common(*forget, common);
+    add_json(*forget, common);
+    forget->add_option("user", *user, "The user's UUID")->required();
+    forget->callback([&, user] { exit_code = eco2::app::forget_user(common, *user); });
+}
+
 void add_plugin(CLI::App& app, CommonOptions& common, int& exit_code) {
     auto* command = app.add_subcommand("plugin", "Look at plugins");
     command->require_subcommand(1);
@@ -187,6 +229,8 @@ int main(int argc, char** argv) {
         add_scan(app, common, exit_code);
         add_config(app, common, exit_code);
         add_rules(app, common, exit_code);
+        add_runs(app, common, exit_code);
+        add_users(app, common, exit_code);
         add_keys(app, common, exit_code);
         add_plugin(app, common, exit_code);
         add_fake(app, exit_code);

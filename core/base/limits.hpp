@@ -72,6 +72,8 @@ inline constexpr std::size_t kStreamTokensMax = 100'000;   // of a host
 inline constexpr std::size_t kStreamTokensPerUserMax = 100;
 inline constexpr std::size_t kQuotaUsersMax = 1'000'000;   // remembered for a minute each
 
+inline constexpr auto kAdminTimeout = 15s;  // of a command that asks a host on this machine
+
 // submitted runs
 inline constexpr auto kDeltaInterval = 100ms;       // words of a model come in one event per so long: durable ones cost a row each
 inline constexpr auto kRunStoreRetryDelay = 500ms;  // after a write that failed
@@ -129,6 +131,7 @@ inline constexpr std::size_t kGrantFieldBytesMax = 1'024;   // a plugin chooses 
 inline constexpr std::size_t kGrantSettleRows = 50;         // one settling costs one commit
 inline constexpr auto kGrantSettleInterval = 5s;            // so that the outbox is short after a quiet moment
 inline constexpr std::size_t kGrantSettleBatchMax = 1'000;  // keeps writes waiting for less than 50 ms
+inline constexpr std::chrono::seconds kGrantExpireInterval{60};  // of looking for grants whose time is over
 inline constexpr auto kGrantBusyTimeout = 2s;               // a reader (CLI, backup) holds the lock for milliseconds
 inline constexpr std::size_t kSqliteCheckBytesMax =
     64 * 1024 * 1024;  // checked whole at start-up (0.2 s); beyond it, as it is read

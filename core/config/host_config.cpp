@@ -34,6 +34,7 @@ public:
         read_log();
         read_image();
         read_runs();
+        read_grants();
         read_http();
         read_plugins();
         read_instances();
@@ -147,6 +148,12 @@ private:
             to.keep_photos = static_cast<RunsConfig::KeepPhotos>(*keep);
         }
         section.set_count("memory_bytes_max", to.memory_bytes_max, 1'024 * 1'024, 64LL * 1'024 * 1'024 * 1'024);
+        section.finish();
+    }
+
+    void read_grants() {
+        Section section = root_.table("grants");
+        set_seconds(section, "lifetime_s", config_.grants.lifetime, 0);
         section.finish();
     }
 

@@ -98,6 +98,10 @@ struct RunsConfig {
     std::size_t memory_bytes_max = limits::kSubmittedBytesMax;
 };
 
+struct GrantsConfig {
+    std::chrono::seconds lifetime{0};  // 0: for ever
+};
+
 struct HttpConfig {
     std::filesystem::path ca_file;  // empty: the system's
     std::string proxy;              // may hold a password: not to be logged; empty: none
@@ -127,6 +131,7 @@ struct HostConfig {
     std::filesystem::path data_dir;
     ImageConfig image;
     RunsConfig runs;
+    GrantsConfig grants;
     HttpConfig http;
     std::vector<std::filesystem::path> plugin_dirs;  // empty: the usual places beside the program
     bool is_production = false;

@@ -157,7 +157,9 @@ Result<void> Host::load(Purpose purpose) {
         }
         data_lock_ = std::move(lock.value());
     }
-    auto grants = store::GrantStore::open(config_.data_dir / "grants.db", threads_, log_, system_clock());
+    store::GrantStore::Options grant_options;
+    grant_options.lifetime = config_.grants.lifetime;
+    auto grants = store::GrantStore::open(config_.data_dir / "grants.db", threads_, log_, system_clock(), grant_options);
     if (!grants) {
         return grants.error();
     }

@@ -31,6 +31,10 @@ constexpr const char* kSettle =
     "INSERT INTO grants SELECT user_id, code, name, run_id, created_ns FROM outbox WHERE seq <= ? ORDER BY seq"
     " ON CONFLICT(user_id, code) DO NOTHING";
 constexpr const char* kForget = "DELETE FROM outbox WHERE seq <= ?";
+constexpr const char* kForgetPromised = "DELETE FROM outbox WHERE user_id = ?";
+constexpr const char* kForgetGranted = "DELETE FROM grants WHERE user_id = ?";
+constexpr const char* kExpire =
+    "DELETE FROM grants WHERE (user_id, code) IN (SELECT user_id, code FROM grants WHERE acquired_ns < ? LIMIT ?)";
 constexpr const char* kGrantsOf =
     "SELECT code, name, run_id FROM grants WHERE user_id = ?1 UNION ALL"
     " SELECT code, min(name), min(run_id) FROM outbox o WHERE user_id = ?1"
@@ -127,6 +131,34 @@ Result<std::vector<Grant>> GrantFile::grants_of(const std::string& user_id) {
             grants.push_back({user_id, std::move(codes[i]), std::move(names[i]), std::move(runs[i])});
         }
         return grants;
+    });
+}
+
+Result<std::size_t> GrantFile::forget_user(const std::string& user_id) {
+    return with_connection([&](Connection& connection) -> Result<std::size_t> {
+        auto& session = connection.session();
+        std::string user = user_id;
+        connection.begin();
+        Poco::Data::Statement promised(session);
+        promised << kForgetPromised, use(user);
+        Poco::Data::Statement granted(session);
+        granted << kForgetGranted, use(user);
+        const std::size_t rows = promised.execute() + granted.execute();
+        connection.commit();
+        return rows;
+    });
+}
+
+Result<std::size_t> GrantFile::expire(std::int64_t before_ns, std::size_t rows_max) {
+    return with_connection([&](Connection& connection) -> Result<std::size_t> {
+        Poco::Int64 before = before_ns;
+        Poco::UInt64 rows = rows_max;
+        connection.begin();
+        Poco::Data::Statement expire(connection.session());
+        expire << kExpire, use(before), use(rows);
+        const std::size_t deleted = expire.execute();
+        connection.commit();
+        return deleted;
     });
 }
 

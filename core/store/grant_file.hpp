@@ -46,6 +46,12 @@ public:
     /// What is durable for this user, in the outbox or settled, by code.
     Result<std::vector<Grant>> grants_of(const std::string& user_id);
 
+    /// Deletes what is durable for this user. The number of grants.
+    Result<std::size_t> forget_user(const std::string& user_id);
+
+    /// Deletes up to `rows_max` grants that were acquired before. The number.
+    Result<std::size_t> expire(std::int64_t before_ns, std::size_t rows_max);
+
 private:
     class Connection;
 

@@ -143,6 +143,7 @@ std::size_t GrantStore::queue_depth() const {
 void GrantStore::run() {
     ::pthread_setname_np(::pthread_self(), "eco2-grants");
     settle_at_ = Time::min();
+    expire_at_ = options_.lifetime.count() == 0 ? Time::max() : Time::min();
     settle_where_due(false);
     for (;;) {
         auto batch = take_batch();
@@ -153,7 +154,9 @@ void GrantStore::run() {
         if (!batch.empty()) {
             commit(std::move(batch));
         }
+        run_orders();
         settle_where_due(is_last);
+        expire_where_due();
         if (is_last) {
             return;
         }
@@ -163,11 +166,11 @@ void GrantStore::run() {
 // Empty where settling is due or the store is stopping.
 std::vector<GrantStore::Waiting> GrantStore::take_batch() {
     std::unique_lock lock(mutex_);
-    const auto has_work = [this] { return is_stopping_ || !queue_.empty(); };
-    if (settle_at_ == Time::max()) {
+    const auto has_work = [this] { return is_stopping_ || !queue_.empty() || !orders_.empty(); };
+    if (const auto due = std::min(settle_at_, expire_at_); due == Time::max()) {
         changed_.wait(lock, has_work);
     } else {
-        changed_.wait_until(lock, settle_at_, has_work);
+        changed_.wait_until(lock, due, has_work);
     }
     if (!queue_.empty()) {
         const auto window_end = std::chrono::steady_clock::now() + options_.commit_window;
@@ -233,6 +236,56 @@ void GrantStore::remember(std::vector<Waiting>& batch, std::size_t rows) {
             forgotten.push_back(std::move(keys));
         }
     }
+}
+
+void GrantStore::forget_user(std::string user_id, std::function<void(Result<std::size_t>)> done) {
+    const int thread = executor_.current_thread();
+    auto order = [this, user_id = std::move(user_id), done, thread] {
+        auto forgotten = file_.forget_user(user_id);
+        {
+            const std::lock_guard lock(mutex_);
+            known_.clear();
+        }
+        Task task = [done, forgotten](TaskFate) { done(forgotten); };
+        thread < 0 ? executor_.post(std::move(task)) : executor_.post_to(thread, std::move(task));
+    };
+    {
+        const std::lock_guard lock(mutex_);
+        if (!is_stopping_) {
+            orders_.push_back(std::move(order));
+            changed_.notify_one();
+            return;
+        }
+    }
+    executor_.post([done](TaskFate) { done(fail(Errc::draining, "the grant store is stopping")); });
+}
+
+void GrantStore::run_orders() {
+    std::deque<std::function<void()>> orders;
+    {
+        const std::lock_guard lock(mutex_);
+        orders.swap(orders_);
+    }
+    for (const auto& order : orders) {
+        order();
+    }
+}
+
+void GrantStore::expire_where_due() {
+    const auto now = std::chrono::steady_clock::now();
+    if (now < expire_at_) {
+        return;
+    }
+    const auto before = clock_.wall_ns() - std::chrono::nanoseconds(options_.lifetime).count();
+    const auto expired = file_.expire(before, limits::kGrantSettleBatchMax);
+    if (!expired) {
+        log_.warn("grants whose time is over stay for now", {{"reason", expired.error().detail}});
+    } else if (*expired != 0) {
+        const std::lock_guard lock(mutex_);
+        known_.clear();
+    }
+    const bool has_more = expired && *expired == limits::kGrantSettleBatchMax;
+    expire_at_ = now + (has_more ? limits::kGrantSettleInterval : limits::kGrantExpireInterval);
 }
 
 void GrantStore::settle_where_due(bool is_last) {

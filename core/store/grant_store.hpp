@@ -44,7 +44,8 @@ public:
         std::size_t settle_rows;
         std::chrono::milliseconds settle_interval;
         std::chrono::milliseconds busy_timeout;
-        std::size_t pages_max = 0;  // of the file; 0: SQLite's own limit
+        std::size_t pages_max = 0;         // of the file; 0: SQLite's own limit
+        std::chrono::seconds lifetime{0};  // of a grant; 0: for ever
         Options();
     };
 
@@ -64,6 +65,9 @@ public:
     ~GrantStore() override;
 
     void write(Grant grant, std::function<void(Result<void>)> done) override;
+
+    /// Deletes a user's grants, after all that was asked for before; `done` as for write, with the number of grants.
+    void forget_user(std::string user_id, std::function<void(Result<std::size_t>)> done);
 
     /// Writes what is queued, settles, ends the thread. Later writes get `draining`. Blocks: until the file has it all.
     void stop();
@@ -91,7 +95,9 @@ private:
     std::vector<Waiting> take_batch();
     void commit(std::vector<Waiting> batch);
     void remember(std::vector<Waiting>& batch, std::size_t rows);
+    void run_orders();
     void settle_where_due(bool is_last);
+    void expire_where_due();
     bool settle_all();
 
     Executor& executor_;
@@ -105,10 +111,12 @@ private:
     std::size_t unsettled_ = 0;
     Time settle_at_ = Time::max();
     bool has_settling_failed_ = false;
+    Time expire_at_ = Time::max();  // never, where grants live for ever
 
     mutable std::mutex mutex_;
     std::condition_variable changed_;
     std::deque<Waiting> queue_;
+    std::deque<std::function<void()>> orders_;  // other work for the writer thread, after what is queued
     KnownGrants known_;
     Counters counters_;
     bool is_stopping_ = false;

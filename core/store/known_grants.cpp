@@ -29,4 +29,9 @@ KnownGrants::Keys KnownGrants::add(std::string key) {
     return forgotten;
 }
 
+void KnownGrants::clear() {
+    young_.clear();
+    old_.clear();
+}
+
 }  // namespace eco2::store

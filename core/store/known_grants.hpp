@@ -27,6 +27,8 @@ public:
 
     /// What is forgotten is handed back: freeing 50,000 strings takes milliseconds that a lock should not see.
     [[nodiscard]] Keys add(std::string key);
+    /// Everything: what was deleted from the file must be written again when it is earned again.
+    void clear();
 
 private:
     std::size_t half_;
