@@ -64,6 +64,9 @@ Router::Match Router::find(std::string_view method, std::string_view path) const
             found.values = std::move(*values);
             return found;
         }
+        if (found.allowed.find(route.method) != std::string::npos) {
+            continue;
+        }
         found.allowed += (found.allowed.empty() ? "" : ", ") + std::string(route.method);
     }
     return found;

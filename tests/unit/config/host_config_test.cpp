@@ -57,7 +57,10 @@ TEST_F(HostConfigTest, an_empty_file_gives_the_defaults) {
     EXPECT_EQ(config.server.runs_max, limits::kRunsMax);
     EXPECT_EQ(config.server.drain_timeout, limits::kDrainTimeout);
     EXPECT_FALSE(config.server.tls);
-    EXPECT_EQ(config.auth.mode, AuthMode::none);
+    EXPECT_TRUE(config.auth.lets_everybody_in());
+    EXPECT_TRUE(config.cors.origins.empty());
+    EXPECT_EQ(config.quota.runs_concurrent, 0U);
+    EXPECT_EQ(config.runs.keep_photos, RunsConfig::KeepPhotos::never);
     ASSERT_EQ(config.auth.trusted_peers.size(), 2U);
     EXPECT_TRUE(config.auth.trusted_peers[0].contains("127.0.0.1"));
     EXPECT_TRUE(config.auth.trusted_peers[1].contains("::1"));
@@ -115,7 +118,8 @@ files = ["a.toml", "/b.toml"]
     ASSERT_TRUE(config.server.tls);
     EXPECT_EQ(config.server.tls->certificate, folder_.path() / "tls/a.pem");
     EXPECT_EQ(config.server.tls->key, "/etc/a.key");
-    EXPECT_EQ(config.auth.mode, AuthMode::header);
+    EXPECT_TRUE(config.auth.trusts_header);
+    EXPECT_FALSE(config.auth.accepts_keys);
     EXPECT_EQ(config.log.level, LogLevel::debug);
     EXPECT_EQ(config.log.format, LogFormat::text);
     EXPECT_EQ(config.data_dir, "/var/lib/eco2");
@@ -311,6 +315,52 @@ TEST_F(HostConfigTest, a_file_cut_at_every_byte_is_read_or_refused_with_a_place)
             EXPECT_THAT(config.error().detail, HasSubstr(file_.string() + ":")) << i;
         }
     }
+}
+
+TEST_F(HostConfigTest, several_ways_to_say_who_one_is) {
+    variables_["JWT_SECRET"] = "0123456789012345678901234567890123456789";
+    const auto config = good(R"([auth]
+mode = ["key", "jwt"]
+[auth.jwt]
+algorithm = "HS256"
+key = { env = "JWT_SECRET" }
+audience = "eco2"
+leeway_s = 5
+[cors]
+origins = ["https://app.example.com"]
+credentials = true
+[quota]
+runs_concurrent = 3
+[runs]
+keep_photos = "dead_letters"
+result_lifetime_s = 120
+[grants]
+lifetime_s = 86_400
+)");
+    EXPECT_TRUE(config.auth.accepts_keys);
+    EXPECT_FALSE(config.auth.trusts_header);
+    ASSERT_TRUE(config.auth.jwt);
+    EXPECT_EQ(config.auth.jwt->algorithm, "HS256");
+    EXPECT_EQ(config.auth.jwt->key.value, variables_["JWT_SECRET"]);
+    EXPECT_EQ(config.auth.jwt->audience, "eco2");
+    EXPECT_EQ(config.auth.jwt->leeway, std::chrono::seconds(5));
+    EXPECT_THAT(config.cors.origins, ElementsAre("https://app.example.com"));
+    EXPECT_TRUE(config.cors.allows_credentials);
+    EXPECT_EQ(config.quota.runs_concurrent, 3U);
+    EXPECT_EQ(config.runs.keep_photos, RunsConfig::KeepPhotos::dead_letters);
+    EXPECT_EQ(config.runs.result_lifetime, std::chrono::seconds(120));
+    EXPECT_EQ(config.grants.lifetime, std::chrono::hours(24));
+}
+
+TEST_F(HostConfigTest, credentials_that_cannot_work_are_refused) {
+    EXPECT_THAT(problem("[auth]\nmode = [\"none\", \"key\"]\n"), HasSubstr("auth.mode: \"none\" lets everybody in and stands alone"));
+    EXPECT_THAT(problem("[auth]\nmode = \"magic\"\n"), HasSubstr("auth.mode: \"magic\" is not known"));
+    EXPECT_THAT(problem("[auth]\nmode = \"jwt\"\n"), HasSubstr("auth.mode: \"jwt\" needs a table [auth.jwt]"));
+    EXPECT_THAT(problem("[auth]\nmode = \"jwt\"\n[auth.jwt]\nkey = { env = \"UNSET\" }\n"), HasSubstr("auth.jwt.key"));
+    EXPECT_THAT(problem("[auth]\nmode = \"jwt\"\n[auth.jwt]\nalgorithm = \"none\"\n"), HasSubstr("auth.jwt.algorithm"));
+    EXPECT_THAT(problem("[cors]\norigins = [\"*\"]\ncredentials = true\n"), HasSubstr("cors.credentials"));
+    EXPECT_THAT(problem("[cors]\norigins = [\"app.example.com\"]\n"), HasSubstr("cors.origins[0]"));
+    EXPECT_THAT(problem("[runs]\nkeep_photos = \"sometimes\"\n"), HasSubstr("runs.keep_photos"));
 }
 
 }  // namespace

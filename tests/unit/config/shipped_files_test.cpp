@@ -67,7 +67,7 @@ TEST(ShippedFiles, every_key_that_is_known_is_documented) {
     const auto keys = known_host_keys();
     EXPECT_GT(keys.size(), 40U);
     for (const auto& key : keys) {
-        if (key.starts_with("plugin.secrets.") || key == "plugin.keys.file") {
+        if (key.starts_with("plugin.secrets.") || key == "plugin.keys.file" || key == "auth.jwt.key.env") {
             const auto last = key.substr(key.rfind('.') + 1);  // shown by an example in the comment
             EXPECT_TRUE(last == "NAME" || text.find(last + " = \"") != std::string::npos) << key;
         } else {
@@ -80,6 +80,7 @@ TEST(ShippedFiles, the_defaults_in_the_comments_are_the_defaults) {
     Folder folder;
     auto text = with_all_settings();
     text.erase(text.find("[server.tls]"), text.find("[auth]") - text.find("[server.tls]"));
+    text.erase(text.find("[auth.jwt]"), text.find("[cors]") - text.find("[auth.jwt]"));
     const auto written = load_host_config(folder.write("eco2.toml", text), kNothing);
     ASSERT_TRUE(written) << written.error().detail;
     const HostConfig defaults = load_host_config(folder.write("empty.toml", ""), kNothing).value();
@@ -90,7 +91,18 @@ TEST(ShippedFiles, the_defaults_in_the_comments_are_the_defaults) {
     EXPECT_EQ(written->server.runs_max, defaults.server.runs_max);
     EXPECT_EQ(written->server.request_body_bytes_max, defaults.server.request_body_bytes_max);
     EXPECT_EQ(written->server.drain_timeout, defaults.server.drain_timeout);
-    EXPECT_EQ(written->auth.mode, defaults.auth.mode);
+    EXPECT_EQ(written->auth.lets_everybody_in(), defaults.auth.lets_everybody_in());
+    EXPECT_EQ(written->cors.origins, defaults.cors.origins);
+    EXPECT_EQ(written->cors.allows_credentials, defaults.cors.allows_credentials);
+    EXPECT_EQ(written->cors.max_age, defaults.cors.max_age);
+    EXPECT_EQ(written->quota.runs_concurrent, defaults.quota.runs_concurrent);
+    EXPECT_EQ(written->quota.runs_per_minute, defaults.quota.runs_per_minute);
+    EXPECT_EQ(written->quota.photo_bytes_per_minute, defaults.quota.photo_bytes_per_minute);
+    EXPECT_EQ(written->runs.result_lifetime, defaults.runs.result_lifetime);
+    EXPECT_EQ(written->runs.dead_letter_lifetime, defaults.runs.dead_letter_lifetime);
+    EXPECT_EQ(written->runs.keep_photos, defaults.runs.keep_photos);
+    EXPECT_EQ(written->runs.memory_bytes_max, defaults.runs.memory_bytes_max);
+    EXPECT_EQ(written->grants.lifetime, defaults.grants.lifetime);
     EXPECT_EQ(written->auth.trusted_peers.size(), defaults.auth.trusted_peers.size());
     EXPECT_EQ(written->log.level, defaults.log.level);
     EXPECT_EQ(written->log.format, defaults.log.format);

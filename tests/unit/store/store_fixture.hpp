@@ -3,36 +3,19 @@
 #include "base/clock.hpp"
 #include "base/log.hpp"
 #include "store/grant_store.hpp"
+#include "support/temporary_folder.hpp"
 #include "support/threaded_executor.hpp"
 
 #include <gtest/gtest.h>
 
-#include <unistd.h>
-
 #include <condition_variable>
-#include <filesystem>
 #include <mutex>
 #include <string>
 #include <vector>
 
 namespace eco2::store {
 
-/// An empty directory that goes away with the test.
-class TemporaryFolder {
-public:
-    TemporaryFolder() {
-        std::string name = (std::filesystem::temp_directory_path() / "eco2-store-XXXXXX").string();
-        path_ = ::mkdtemp(name.data());
-    }
-    ~TemporaryFolder() { std::filesystem::remove_all(path_); }
-    TemporaryFolder(const TemporaryFolder&) = delete;
-    TemporaryFolder& operator=(const TemporaryFolder&) = delete;
-
-    std::string file(const std::string& name) const { return (path_ / name).string(); }
-
-private:
-    std::filesystem::path path_;
-};
+using test::TemporaryFolder;
 
 /// Collects what `done` tells; waits for a number of answers.
 class Answers {
