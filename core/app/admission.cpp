@@ -118,6 +118,12 @@ void Admitter::with_request(const std::shared_ptr<Work>& work) {
     if (!pipeline.knows_model(input.model)) {
         return work->refuse(fail(Errc::unsupported_model));
     }
+    if (definition.question == Need::required && request.question.empty()) {
+        return work->refuse(fail(Errc::invalid_field, "user_input is required by this pipeline"));
+    }
+    if (definition.image == Need::none && (request.image || !request.image_url.empty())) {
+        return work->refuse(fail(Errc::invalid_field, "this pipeline takes no image"));
+    }
     const auto default_question = definition.default_question.find(input.language);
     input.question = !request.question.empty()                               ? std::move(request.question)
                      : default_question != definition.default_question.end() ? default_question->second
@@ -129,7 +135,7 @@ void Admitter::with_request(const std::shared_ptr<Work>& work) {
                                       });
     }
     if (request.image_url.empty()) {
-        return work->refuse(fail(Errc::image_url_required));
+        return definition.image == Need::required ? work->refuse(fail(Errc::image_url_required)) : take_place(work);
     }
     auto url = net::check_image_url(request.image_url, url_rules_);
     if (!url) {

@@ -47,13 +47,27 @@ std::string text_list(const std::vector<std::string>& texts) {
     return "[" + out + "]";
 }
 
+const char* need_word(Need need) {
+    switch (need) {
+        case Need::none: return "none";
+        case Need::optional: return "optional";
+        case Need::required: break;
+    }
+    return "required";
+}
+
 /// What a client needs to know to start a run.
 std::string pipeline_json(const PipelineDefinition& definition) {
     std::vector<std::string> stages;
     for (const auto& stage : definition.stages) {
         stages.push_back(stage.name);
     }
-    return R"({"name":)" + json_quote(definition.name) + R"(,"models":)" + text_list(definition.models) + R"(,"languages":)" +
+    std::string titles;
+    for (const auto& [language, title] : definition.title) {
+        titles += (titles.empty() ? "" : ",") + json_quote(language) + ":" + json_quote(title);
+    }
+    return R"({"name":)" + json_quote(definition.name) + R"(,"title":{)" + titles + R"(},"image":")" + need_word(definition.image) +
+           R"(","question":")" + need_word(definition.question) + "\"" + R"(,"models":)" + text_list(definition.models) + R"(,"languages":)" +
            text_list(definition.languages) + R"(,"stages":)" + text_list(stages) + R"(,"submit_url":)" +
            json_quote(pipeline_path(definition.name)) + "}";
 }

@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include <cstdio>
+#include <filesystem>
 #include <fstream>
 #include <future>
 #include <utility>
@@ -18,6 +19,10 @@ namespace eco2::app {
 namespace {
 
 Result<std::string> read_photo(const std::string& file, std::size_t bytes_max) {
+    std::error_code ec;
+    if (std::filesystem::is_directory(file, ec)) {
+        return fail(Errc::io_failed, file + " is a directory; give a photo's file or an https URL");
+    }
     std::ifstream in(file, std::ios::binary);
     if (!in) {
         return fail(Errc::io_failed, "cannot read " + file + "; give a photo's file or an https URL");
@@ -121,6 +126,9 @@ Result<RunInput> input_of(const ScanOptions& options, const Pipeline& pipeline) 
         return fail(Errc::invalid_field,
                     "--question must be UTF-8 of at most " + std::to_string(limits::kQuestionBytesMax) + " bytes");
     }
+    if (definition.question == Need::required && options.question.empty()) {
+        return fail(Errc::invalid_field, "this pipeline needs --question");
+    }
     const auto question = definition.default_question.find(input.language);
     input.question = !options.question.empty()                       ? options.question
                      : question != definition.default_question.end() ? question->second
@@ -143,12 +151,21 @@ int scan(const CommonOptions& common, const ScanOptions& options) {
         print_error(loaded.error());
         return kConfig;
     }
-    auto* context = host.pipeline("scan");
+    auto* context = host.pipeline(options.pipeline);
     if (context == nullptr) {
         print_error(fail(Errc::not_ready,
-                         host.readiness().waiting_for.empty() ? "no pipeline \"scan\" is configured"
-                                                              : host.readiness().waiting_for.front()));
+                         host.is_configured(options.pipeline) ? host.readiness().waiting_for.front()
+                                                              : "no pipeline \"" + options.pipeline + "\" is configured"));
         return kConfig;
+    }
+    const auto needs_image = context->pipeline->definition().image;
+    if (needs_image == Need::required && options.input.empty()) {
+        print_error(fail(Errc::image_url_required, "pipeline \"" + options.pipeline + "\" needs a photo: a file or an https URL"));
+        return kUsage;
+    }
+    if (needs_image == Need::none && !options.input.empty()) {
+        print_error(fail(Errc::invalid_field, "pipeline \"" + options.pipeline + "\" takes no photo"));
+        return kUsage;
     }
     auto input = input_of(options, *context->pipeline);
     if (!input) {
@@ -163,7 +180,7 @@ int scan(const CommonOptions& common, const ScanOptions& options) {
             return kFailed;
         }
         input.value().image_url = std::make_shared<const std::string>(std::move(url.value()));
-    } else {
+    } else if (!options.input.empty()) {
         auto bytes = read_photo(options.input, host.config().image.bytes_max);
         if (!bytes || bytes.value().empty()) {
             print_error(bytes ? fail(Errc::image_empty, options.input + " has no bytes") : bytes.error());

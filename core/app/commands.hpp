@@ -32,7 +32,8 @@ struct CommonOptions {
 };
 
 struct ScanOptions {
-    std::string input;  // a file or an https URL
+    std::string pipeline = "scan";
+    std::string input;  // a file or an https URL; empty: none
     std::string question;
     std::string language;
     std::string model;

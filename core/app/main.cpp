@@ -37,11 +37,12 @@ void add_serve(CLI::App& app, CommonOptions& common, int& exit_code) {
 }
 
 void add_scan(CLI::App& app, CommonOptions& common, int& exit_code) {
-    auto* command = app.add_subcommand("scan", "Send one photo through the scan pipeline and show every stage live");
+    auto* command = app.add_subcommand("scan", "Send one photo through a pipeline and show every stage live");
     auto options = std::make_shared<eco2::app::ScanOptions>();
     add_common(*command, common);
     add_json(*command, common);
-    command->add_option("photo", options->input, "JPEG, PNG or WebP file, or an https URL")->required();
+    command->add_option("photo", options->input, "JPEG, PNG or WebP file, or an https URL; not for pipelines without images");
+    command->add_option("--pipeline", options->pipeline, "One of those that the configuration names")->capture_default_str();
     command->add_option("--question", options->question, "What to ask about it");
     command->add_option("--language", options->language, "ko or en");
     command->add_option("--model", options->model, "One of the pipeline's models");

@@ -1,5 +1,7 @@
 #include "app/scan_view.hpp"
 
+#include "base/text.hpp"
+
 #include <boost/json/value.hpp>
 
 #include <array>
@@ -9,6 +11,8 @@ namespace eco2::app {
 namespace {
 
 namespace json = boost::json;
+
+constexpr std::size_t kOutputBytesMax = 240;  // of an output that has no words of its own: three lines of a terminal
 
 std::string text_at(const json::value& value, std::string_view key) {
     const auto* object = value.if_object();
@@ -133,12 +137,19 @@ void ScanView::show_model_stage(const Run& run, std::size_t stage) {
         }
         return;
     }
+    const auto& words = run.pipeline().stages()[stage].definition.stream_field;
+    if (words.empty()) {
+        line(name, shorten(run.values().outputs[stage].json(), kOutputBytesMax) + "  " + who);
+        return;
+    }
     if (!has_words_) {
-        line(name, text_at(output, "user_answer"));
+        line(name, text_at(output, words));
     }
     int number = 0;
-    for (const auto& step : texts_at(output, "disposal_steps")) {
-        line("", std::to_string(++number) + ". " + step);
+    for (const auto* steps : {"disposal_steps", "steps"}) {
+        for (const auto& step : texts_at(output, steps)) {
+            line("", std::to_string(++number) + ". " + step);
+        }
     }
     for (const auto& problem : texts_at(output, "insufficiencies")) {
         line("", "! " + problem);
@@ -155,6 +166,10 @@ void ScanView::show_rule(const Run& run, std::size_t stage) {
     }
     const auto methods = texts_at(output.value(), "배출방법_공통");
     const auto title = text_at(output.value(), "이름");
+    if (title.empty()) {
+        line(name, shorten(output.json(), kOutputBytesMax));
+        return;
+    }
     line(name, title + (methods.empty() ? "" : ": " + methods.front()));
 }
 

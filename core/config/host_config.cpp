@@ -269,7 +269,7 @@ private:
             config_.pipelines.push_back(beside_file(file.text));
         }
         if (!files && !section.has("files")) {
-            config_.pipelines.push_back(beside_file("pipelines/scan.toml"));
+            config_.pipelines = {beside_file("pipelines/scan.toml"), beside_file("pipelines/plant_triage.toml")};
         }
         section.finish();
     }

@@ -32,11 +32,15 @@ public:
         pipeline_.languages = names("languages");
         texts_.set_languages(pipeline_.languages);
         root_.set_duration("deadline_ms", pipeline_.deadline, 1'000, kHourMs);
+        if (root_.has("title")) {
+            pipeline_.title = texts_.literal(root_, "title");
+        }
         pipeline_.default_question = texts_.literal(root_, "default_question");
         for (const auto& [data_name, data_file] : root_.named_texts("data")) {
             pipeline_.data[data_name] = texts_.read_json_object(data_file).value_or(std::string());
         }
         read_stages();
+        read_input();
         read_result();
         root_.finish();
         return std::move(pipeline_);
@@ -92,6 +96,25 @@ private:
         } else if (std::find(stage_names_.begin(), stage_names_.end(), name) != stage_names_.end()) {
             section.problem("name", "\"" + name + "\" is there already; every stage needs a name of its own");
         }
+    }
+
+    void read_input() {
+        const auto sends_image = [](const StageDefinition& stage) { return stage.sends_image; };
+        const bool is_image_used = std::any_of(pipeline_.stages.begin(), pipeline_.stages.end(), sends_image);
+        pipeline_.image = is_image_used ? Need::required : Need::none;
+        Section section = root_.table("input");
+        if (const auto image = section.choice("image", {"none", "optional", "required"})) {
+            pipeline_.image = static_cast<Need>(*image);
+            if (is_image_used == (pipeline_.image == Need::none)) {
+                section.problem("image",
+                                is_image_used ? "is \"none\", and a stage sends the image (image = true)"
+                                              : "must be \"none\": no stage sends the image (image = true)");
+            }
+        }
+        if (const auto question = section.choice("question", {"optional", "required"})) {
+            pipeline_.question = *question == 1 ? Need::required : Need::optional;
+        }
+        section.finish();
     }
 
     void read_result() {

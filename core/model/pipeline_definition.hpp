@@ -65,9 +65,15 @@ struct StageDefinition {
     std::vector<std::pair<std::string, std::string>> input;  // name -> path, or "has PATH" for a boolean
 };
 
+/// What a request must bring.
+enum class Need { none, optional, required };
+
 struct PipelineDefinition {
     std::string name;
-    std::string file;                    // for messages
+    std::string file;     // for messages
+    TextByLanguage title;  // for lists of pipelines; may be empty
+    Need image = Need::required;
+    Need question = Need::optional;      // never none
     std::vector<std::string> models;     // that a request may name; the first is the default
     std::vector<std::string> languages;  // the first is the default
     TextByLanguage default_question;

@@ -267,5 +267,16 @@ TEST_F(PipelineFileTest, a_file_cut_at_every_line_is_refused_with_a_place_or_who
     }
 }
 
+TEST_F(PipelineFileTest, what_a_request_must_bring_follows_from_the_stages_unless_it_is_said) {
+    EXPECT_EQ(load(whole())->image, Need::required);
+    EXPECT_EQ(load(whole())->question, Need::optional);
+    EXPECT_EQ(load(whole() + "[input]\nimage = \"optional\"\nquestion = \"required\"\n")->image, Need::optional);
+    EXPECT_EQ(load(whole() + "[input]\nimage = \"optional\"\nquestion = \"required\"\n")->question, Need::required);
+    EXPECT_THAT(load(whole() + "[input]\nimage = \"none\"\n").error().detail, HasSubstr("input.image: is \"none\", and a stage"));
+    EXPECT_THAT(load(whole() + "[input]\nimage = \"maybe\"\n").error().detail, HasSubstr("input.image"));
+    EXPECT_THAT(load(whole() + "[input]\npicture = 1\n").error().detail, HasSubstr("input.picture"));
+    EXPECT_EQ(load(whole() + "[title]\nko = \"ㄱ\"\n")->title.at("ko"), "ㄱ");
+}
+
 }  // namespace
 }  // namespace eco2::config

@@ -43,7 +43,7 @@ const Node* find(const Node& root, const std::string& path) {
 TEST(ShippedFiles, eco2_toml_loads_with_an_empty_environment) {
     const auto config = load_host_config(kShipped / "eco2.toml", kNothing, {{}, "/srv/data", {}});
     ASSERT_TRUE(config) << config.error().detail;
-    ASSERT_EQ(config->plugins.size(), 3U);
+    ASSERT_EQ(config->plugins.size(), 4U);
     EXPECT_EQ(config->plugins[0].id, "openai");
     EXPECT_EQ(config->plugins[0].config_json, R"({"base_url":"https://api.openai.com/v1"})");
     EXPECT_EQ(config->plugins[0].keys.at(0).value, std::nullopt);
