@@ -77,7 +77,7 @@ Result<void> HostFixture::try_start_host() {
     if (auto started = server_->start(); !started) {
         return started.error();
     }
-    return host_->load();
+    return host_->load(runtime::Host::Purpose::serve);
 }
 
 void HostFixture::start_host() {
