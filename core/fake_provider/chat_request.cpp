@@ -60,28 +60,40 @@ std::uint64_t mix(std::uint64_t hash, std::string_view bytes) noexcept {
     return hash;
 }
 
+ApiFault missing(std::string_view name) {
+    return {400,
+            "Missing required parameter: '" + std::string(name) + "'.",
+            "invalid_request_error",
+            std::string(name),
+            "missing_required_parameter"};
+}
+
+ApiFault no_list(std::string_view name) {
+    return {400,
+            "Invalid type for '" + std::string(name) + "': expected an array with at least one object.",
+            "invalid_request_error",
+            std::string(name),
+            "invalid_type"};
+}
+
 class Reader {
 public:
+    explicit Reader(Dialect dialect) { out_.dialect = dialect; }
+
     std::variant<ChatRequest, ApiFault> read(const json::object& root) {
         out_.model = text_at(root, "model");
         if (out_.model.empty()) {
             return ApiFault{400, "you must provide a model parameter", "invalid_request_error", "model", ""};
         }
-        const json::value* messages = root.if_contains("messages");
+        const std::string_view list = out_.dialect == Dialect::responses ? "input" : "messages";
+        const json::value* messages = root.if_contains(list);
         if (messages == nullptr) {
-            return ApiFault{400,
-                            "Missing required parameter: 'messages'.",
-                            "invalid_request_error",
-                            "messages",
-                            "missing_required_parameter"};
+            return missing(list);
         }
         if (!messages->is_array() || messages->get_array().empty()) {
-            return ApiFault{400,
-                            "Invalid type for 'messages': expected an array with at least one object.",
-                            "invalid_request_error",
-                            "messages",
-                            "invalid_type"};
+            return no_list(list);
         }
+        out_.is_stream = flag_at(root, "stream");
         read_options(root);
         for (const json::value& message : messages->get_array()) {
             if (const json::object* object = message.if_object()) {
@@ -94,22 +106,35 @@ public:
 
 private:
     void read_options(const json::object& root) {
-        out_.is_stream = flag_at(root, "stream");
+        switch (out_.dialect) {
+            case Dialect::chat: read_chat_options(root); break;
+            case Dialect::responses: read_responses_options(root); break;
+        }
+    }
+
+    void read_chat_options(const json::object& root) {
         if (const json::object* options = object_at(root, "stream_options")) {
             out_.wants_usage = flag_at(*options, "include_usage");
         }
         const json::object* format = object_at(root, "response_format");
         const json::object* wrapper = format != nullptr ? object_at(*format, "json_schema") : nullptr;
         if (wrapper != nullptr) {
-            read_schema(*wrapper);
+            read_schema(text_at(*wrapper, "name"), object_at(*wrapper, "schema"));
         }
     }
 
-    void read_schema(const json::object& wrapper) {
-        const json::object* schema = object_at(wrapper, "schema");
+    void read_responses_options(const json::object& root) {
+        read_text(text_at(root, "instructions"));
+        const json::object* text = object_at(root, "text");
+        const json::object* format = text != nullptr ? object_at(*text, "format") : nullptr;
+        if (format != nullptr && text_at(*format, "type") == "json_schema") {
+            read_schema(text_at(*format, "name"), object_at(*format, "schema"));
+        }
+    }
+
+    void read_schema(std::string_view name, const json::object* schema) {
         const json::object* properties = schema != nullptr ? object_at(*schema, "properties") : nullptr;
-        const auto asks_for = [&](std::string_view name) { return properties != nullptr && properties->contains(name); };
-        const std::string_view name = text_at(wrapper, "name");
+        const auto asks_for = [&](std::string_view key) { return properties != nullptr && properties->contains(key); };
         if (name == "vision" || asks_for("classification")) {
             out_.kind = AnswerKind::vision;
             if (asks_for("classification")) {
@@ -161,13 +186,19 @@ private:
 
     void read_part(const json::object& part) {
         const std::string_view type = text_at(part, "type");
-        if (type == "text") {
+        if (type == "text" || type == "input_text" || type == "output_text") {
             read_text(text_at(part, "text"));
         } else if (const json::object* image = object_at(part, "image_url"); type == "image_url" && image != nullptr) {
-            has_photo_ = true;
-            photo_hash_ = mix(photo_hash_, text_at(*image, "url"));
-            out_.prompt_tokens += kImageTokens;
+            read_photo(text_at(*image, "url"));
+        } else if (type == "input_image") {
+            read_photo(text_at(part, "image_url"));
         }
+    }
+
+    void read_photo(std::string_view source) {
+        has_photo_ = true;
+        photo_hash_ = mix(photo_hash_, source);
+        out_.prompt_tokens += kImageTokens;
     }
 
     void read_text(std::string_view text) {
@@ -197,7 +228,7 @@ std::string_view kind_name(AnswerKind kind) noexcept {
     return "plain";
 }
 
-std::variant<ChatRequest, ApiFault> read_chat_request(std::string_view body) {
+std::variant<ChatRequest, ApiFault> read_chat_request(std::string_view body, Dialect dialect) {
     unsigned char buffer[16 * 1024];
     json::monotonic_resource memory(buffer);
     json::error_code ec;
@@ -211,7 +242,7 @@ std::variant<ChatRequest, ApiFault> read_chat_request(std::string_view body) {
             "",
             ""};
     }
-    return Reader().read(root.get_object());
+    return Reader(dialect).read(root.get_object());
 }
 
 std::int64_t estimate_tokens(std::string_view text) noexcept {

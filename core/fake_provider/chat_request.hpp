@@ -7,7 +7,13 @@
 
 namespace eco2::fake {
 
-/// An answer in OpenAI's error shape.
+/// In which provider's words a request is asked and answered.
+enum class Dialect {
+    chat,       // OpenAI, POST /v1/chat/completions
+    responses,  // OpenAI, POST /v1/responses
+};
+
+/// An error, told in OpenAI's words; the dialects put it into theirs.
 struct ApiFault {
     int status = 400;
     std::string message;
@@ -32,8 +38,9 @@ struct ClassKeys {
     std::string minor = "minor_category";
 };
 
-/// What the fake provider wants to know of a chat completion request.
+/// What the fake provider wants to know of a request.
 struct ChatRequest {
+    Dialect dialect = Dialect::chat;
     std::string model;
     bool is_stream = false;
     bool wants_usage = false;  // stream_options.include_usage
@@ -45,8 +52,8 @@ struct ChatRequest {
     std::int64_t prompt_tokens = 0;
 };
 
-/// Reads a request body. What is missing or wrong is answered as OpenAI would.
-std::variant<ChatRequest, ApiFault> read_chat_request(std::string_view body);
+/// Reads a request body. What is missing or wrong is answered as the provider would.
+std::variant<ChatRequest, ApiFault> read_chat_request(std::string_view body, Dialect dialect = Dialect::chat);
 
 /// Tokens of a text, by rule of thumb: four ASCII characters, or 0.7 of any other character.
 std::int64_t estimate_tokens(std::string_view text) noexcept;

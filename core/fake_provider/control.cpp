@@ -53,26 +53,28 @@ Script Control::answer(Arrival arrival) {
     const std::uint64_t number = ledger_->next_number();
     const auto refuse = [&](const ApiFault& fault) {
         ledger_->count("refused", {}, std::move(arrival.body));
-        return refusal(fault, number);
+        return refusal(arrival.dialect, fault, number);
     };
-    if (!is_key_accepted(arrival.authorization)) {
-        return refuse(arrival.authorization.empty() ? ApiFault{401,
-                                                               "You didn't provide an API key. You need to provide your API "
-                                                               "key in an Authorization header using Bearer auth.",
-                                                               "invalid_request_error",
-                                                               "",
-                                                               ""}
-                                                    : usual_fault(401));
+    const std::string_view key = arrival.api_key.empty() ? bearer(arrival.authorization) : arrival.api_key;
+    if (!is_key_accepted(key)) {
+        return refuse(key.empty() && arrival.authorization.empty()
+                          ? ApiFault{401,
+                                     "You didn't provide an API key. You need to provide your API "
+                                     "key in an Authorization header using Bearer auth.",
+                                     "invalid_request_error",
+                                     "",
+                                     ""}
+                          : usual_fault(401));
     }
-    auto read = read_chat_request(arrival.body);
+    auto read = read_chat_request(arrival.body, arrival.dialect);
     if (const ApiFault* fault = std::get_if<ApiFault>(&read)) {
         return refuse(*fault);
     }
     const ChatRequest& request = std::get<ChatRequest>(read);
-    Choice choice = choose(request, bearer(arrival.authorization), number);
+    Choice choice = choose(request, key, number);
     Script script;
     if (choice.is_over_limit) {
-        script = refusal(usual_fault(429), number);
+        script = refusal(arrival.dialect, usual_fault(429), number);
         ledger_->count("refused", {}, std::move(arrival.body));
     } else {
         const bool is_honest = choice.behaviour.fault == Fault::none;
@@ -104,8 +106,7 @@ Control::Choice Control::choose(const ChatRequest& request, std::string_view key
     return choice;
 }
 
-bool Control::is_key_accepted(std::string_view authorization) const {
-    const std::string_view key = bearer(authorization);
+bool Control::is_key_accepted(std::string_view key) const {
     return options_.key.empty() ? !options_.require_key || !key.empty() : key == options_.key;
 }
 

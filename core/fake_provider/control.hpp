@@ -14,10 +14,12 @@
 
 namespace eco2::fake {
 
-/// A chat completion as the server received it.
+/// A request for an answer as the server received it.
 struct Arrival {
     std::string body;
     std::string_view authorization;  // the header's value
+    Dialect dialect = Dialect::chat;
+    std::string_view api_key = {};  // the key in the header that the dialect, or Azure, has for it
 };
 
 /// The provider without its sockets: takes requests, keeps behaviour and counts, says what to send.
@@ -27,7 +29,7 @@ class Control {
 public:
     Control(FakeOptions options, const Clock& clock);
 
-    /// Decides about one chat completion and writes it into the ledger.
+    /// Decides about one answer and writes it into the ledger.
     Script answer(Arrival arrival);
 
     /// Takes a JSON object: the keys of a behaviour, `script` (a list of them), `latency`, `answers`. Behaviour and script are
@@ -51,7 +53,7 @@ private:
         std::shared_ptr<const Answers> answers;
     };
     Choice choose(const ChatRequest& request, std::string_view key, std::uint64_t number);
-    bool is_key_accepted(std::string_view authorization) const;
+    bool is_key_accepted(std::string_view key) const;
 
     const FakeOptions options_;
     const Clock& clock_;

@@ -6,6 +6,7 @@
 #include "fake_provider/reply.hpp"
 #include "net/server.hpp"
 
+#include <optional>
 #include <utility>
 
 namespace eco2::fake {
@@ -16,11 +17,18 @@ net::ServerResponse json_response(int status, std::string body) {
 }
 
 net::ServerResponse error_response(const ApiFault& fault) {
-    return json_response(fault.status, error_body(fault));
+    return json_response(fault.status, openai_error_body(fault));
 }
 
 net::ServerResponse error_response(const Error& error) {
     return error_response(ApiFault{error.http_status(), error.text(), "invalid_request_error", "", std::string(error.name())});
+}
+
+std::optional<Dialect> dialect_of(std::string_view path) {
+    if (path == "/chat/completions") {
+        return Dialect::chat;
+    }
+    return path == "/responses" ? std::optional(Dialect::responses) : std::nullopt;
 }
 
 }  // namespace
@@ -63,9 +71,11 @@ private:
         if (path.substr(0, 4) == "/v1/") {
             path.remove_prefix(3);
         }
-        if (path == "/chat/completions" && request.method == "POST") {
+        const std::optional<Dialect> dialect = request.method == "POST" ? dialect_of(path) : std::nullopt;
+        if (dialect) {
             auto open = std::make_shared<OpenRequest>(control_.ledger(), control_.clock());
-            Script script = control_.answer({std::move(request.body), request.header("authorization")});
+            Script script = control_.answer(
+                {std::move(request.body), request.header("authorization"), *dialect, request.header("api-key")});
             play(std::move(script), std::move(exchange), std::move(open), threads_);
             return;
         }

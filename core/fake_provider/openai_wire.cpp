@@ -2,7 +2,9 @@
 
 #include "base/text.hpp"
 
+#include <algorithm>
 #include <array>
+#include <utility>
 
 namespace eco2::fake {
 namespace {
@@ -67,7 +69,7 @@ std::string_view field_name(TextField field) {
 
 }  // namespace
 
-std::string error_body(const ApiFault& fault) {
+std::string openai_error_body(const ApiFault& fault) {
     std::string out = "{\n    \"error\": {\n        \"message\": " + json_quote(fault.message) +
                       ",\n        \"type\": " + json_quote(fault.type);
     out += ",\n        \"param\": ";
@@ -87,63 +89,94 @@ ApiFault usual_fault(int status) {
     return ApiFault{status, "The server had an error.", "server_error", "", ""};
 }
 
-std::string completion_body(const AnswerId& id,
-                            std::string_view text,
-                            TextField field,
-                            std::string_view finish_reason,
-                            std::int64_t prompt_tokens,
-                            std::int64_t completion_tokens,
-                            bool without_choices) {
-    std::string out;
-    out.reserve(text.size() + text.size() / 8 + 1024);
-    out += "{\n  \"id\": \"" + id.id + "\",\n  \"object\": \"chat.completion\",\n  \"created\": " + std::to_string(id.created);
-    out += ",\n  \"model\": " + json_quote(id.model) + ",\n  \"choices\": [";
-    if (!without_choices) {
-        const bool is_content = field == TextField::content;
-        out += "\n    {\n      \"index\": 0,\n      \"message\": {\n        \"role\": \"assistant\",\n        \"content\": ";
-        out += is_content ? json_quote(text) : "null";
-        out += ",\n        \"refusal\": ";
-        out += is_content ? "null" : json_quote(text);
-        out += ",\n        \"annotations\": []\n      },\n      \"logprobs\": null,\n      \"finish_reason\": ";
-        append_text_or_null(out, finish_reason);
-        out += "\n    }\n  ";
+namespace {
+
+constexpr std::string_view kDoneFrame = "data: [DONE]\n\n";
+
+std::string_view finish_name(Ending ending) {
+    switch (ending) {
+        case Ending::stop: return "stop";
+        case Ending::content_filter: return "content_filter";
+        case Ending::none: break;
     }
-    out += "],\n  \"usage\": " + usage_json(prompt_tokens, completion_tokens);
-    out += ",\n  \"service_tier\": \"default\",\n  \"system_fingerprint\": \"fake\"\n}\n";
-    return out;
+    return {};
 }
 
-std::string role_chunk(const AnswerId& id) {
-    return chunk_end(chunk_start(id) +
-                         "{\"index\":0,\"delta\":{\"role\":\"assistant\",\"content\":\"\",\"refusal\":null},\"logprobs\":null,"
-                         "\"finish_reason\":null}",
-                     id);
-}
+class ChatWire final : public AnswerWire {
+public:
+    explicit ChatWire(AnswerId id) : AnswerWire(std::move(id)) { id_.id.insert(0, "chatcmpl-fake"); }
 
-std::string text_chunk(const AnswerId& id, std::string_view text, TextField field) {
-    std::string out = chunk_start(id);
-    out += "{\"index\":0,\"delta\":{\"";
-    out += field_name(field);
-    out += "\":\"";
-    append_json_escaped(out, text);
-    out += "\"},\"logprobs\":null,\"finish_reason\":null}";
-    return chunk_end(std::move(out), id);
-}
+    std::string whole(const Said& said) override {
+        const bool is_content = said.field == TextField::content;
+        std::string choice =
+            "\n    {\n      \"index\": 0,\n      \"message\": {\n        \"role\": \"assistant\",\n        \"content\": ";
+        choice += is_content ? json_quote(said.text) : "null";
+        choice += ",\n        \"refusal\": ";
+        choice += is_content ? "null" : json_quote(said.text);
+        choice += ",\n        \"annotations\": []\n      },\n      \"logprobs\": null,\n      \"finish_reason\": ";
+        append_text_or_null(choice, finish_name(said.ending));
+        choice += "\n    }\n  ";
+        return completion(choice, said);
+    }
+    std::string whole_empty(const Said& said) override { return completion({}, said); }
 
-std::string finish_chunk(const AnswerId& id, std::string_view finish_reason) {
-    std::string out = chunk_start(id);
-    out += "{\"index\":0,\"delta\":{},\"logprobs\":null,\"finish_reason\":";
-    append_text_or_null(out, finish_reason);
-    out += '}';
-    return chunk_end(std::move(out), id);
-}
+    std::string begin(TextField) override {
+        return chunk_end(
+            chunk_start(id_) +
+                "{\"index\":0,\"delta\":{\"role\":\"assistant\",\"content\":\"\",\"refusal\":null},\"logprobs\":null,"
+                "\"finish_reason\":null}",
+            id_);
+    }
+    std::string piece(std::string_view text, TextField field) override {
+        std::string out = chunk_start(id_);
+        out += "{\"index\":0,\"delta\":{\"";
+        out += field_name(field);
+        out += "\":\"";
+        append_json_escaped(out, text);
+        out += "\"},\"logprobs\":null,\"finish_reason\":null}";
+        return chunk_end(std::move(out), id_);
+    }
+    std::string end(const Said& said) override {
+        std::string out = chunk_start(id_);
+        out += "{\"index\":0,\"delta\":{},\"logprobs\":null,\"finish_reason\":";
+        append_text_or_null(out, finish_name(said.ending));
+        out = chunk_end(out + '}', id_);
+        if (id_.wants_usage) {
+            out += chunk_start(id_) + "],\"usage\":" + usage_json(said.prompt_tokens, said.completion_tokens) + "}\n\n";
+        }
+        out += kDoneFrame;
+        return out;
+    }
+    std::string_view end_mark() const override { return kDoneFrame; }
+    std::string empty_stream(const Said&) override { return chunk_end(chunk_start(id_), id_) + std::string(kDoneFrame); }
+    std::string malformed() const override {
+        return "data: {\"id\":\"" + id_.id +
+               "\",\"object\":\"chat.completion.chunk\",\"choices\":[{\"index\":0,\"delta\":{\"cont\n\n";
+    }
+    std::string error_event(const ApiFault& fault) override {
+        std::string body = openai_error_body(fault);
+        body.erase(std::remove(body.begin(), body.end(), '\n'), body.end());  // a data line ends at a line break
+        return "data: " + body + "\n\n";
+    }
 
-std::string usage_chunk(const AnswerId& id, std::int64_t prompt_tokens, std::int64_t completion_tokens) {
-    return chunk_start(id) + "],\"usage\":" + usage_json(prompt_tokens, completion_tokens) + "}\n\n";
-}
+private:
+    std::string completion(std::string_view choices, const Said& said) const {
+        std::string out;
+        out.reserve(choices.size() + 1024);
+        out += "{\n  \"id\": \"" + id_.id +
+               "\",\n  \"object\": \"chat.completion\",\n  \"created\": " + std::to_string(id_.created);
+        out += ",\n  \"model\": " + json_quote(id_.model) + ",\n  \"choices\": [";
+        out += choices;
+        out += "],\n  \"usage\": " + usage_json(said.prompt_tokens, said.completion_tokens);
+        out += ",\n  \"service_tier\": \"default\",\n  \"system_fingerprint\": \"fake\"\n}\n";
+        return out;
+    }
+};
 
-std::string empty_chunk(const AnswerId& id) {
-    return chunk_end(chunk_start(id), id);
+}  // namespace
+
+std::unique_ptr<AnswerWire> make_chat_wire(AnswerId id) {
+    return std::make_unique<ChatWire>(std::move(id));
 }
 
 std::string models_body(const std::vector<std::string>& models, std::int64_t created) {

@@ -49,29 +49,29 @@ Pace pace_of(const Scene& scene) {
     return pace;
 }
 
-std::vector<Part> stream_parts(const AnswerId& id, const StreamText& text, const Pace& pace) {
-    const std::vector<std::string_view> pieces = cut_into_pieces(text.text, pace.pieces_max);
-    const std::int64_t tokens = estimate_tokens(text.text);
+StreamPlan stream_parts(AnswerWire& wire, Said said, const Pace& pace) {
+    const std::vector<std::string_view> pieces = cut_into_pieces(said.text, pace.pieces_max);
+    said.completion_tokens = estimate_tokens(said.text);
+    const std::int64_t tokens = said.completion_tokens;
     const auto count = static_cast<std::int64_t>(std::max<std::size_t>(pieces.size(), 1));
-    std::vector<Part> parts;
-    parts.reserve(pieces.size() + 1);
+    const std::string begin = wire.begin(said.field);
+    StreamPlan plan;
+    plan.parts.reserve(pieces.size() + 1);
     for (std::size_t i = 0; i < pieces.size(); ++i) {
         const auto nth = static_cast<std::int64_t>(i);
-        // Shares that add up to the whole: usage of a stream that was read to its end is what its usage chunk says.
+        // Shares that add up to the whole: usage of a stream that was read to its end is what the stream tells at its end.
         const std::int64_t share = tokens * (nth + 1) / count - tokens * nth / count;
-        parts.push_back({due(pace, i, pieces.size()), text_chunk(id, pieces[i], text.field), share});
+        plan.parts.push_back({due(pace, i, pieces.size()), wire.piece(pieces[i], said.field), share});
     }
-    if (parts.empty()) {
-        parts.push_back({pace.last, {}, 0});
+    if (plan.parts.empty()) {
+        plan.parts.push_back({pace.last, {}, 0});
     }
-    parts.front().bytes.insert(0, role_chunk(id));
-    std::string& end = parts.back().bytes;
-    end += finish_chunk(id, text.finish_reason);
-    if (id.wants_usage) {
-        end += usage_chunk(id, text.prompt_tokens, tokens);
-    }
-    end += kDoneFrame;
-    return parts;
+    plan.parts.front().bytes.insert(0, begin);
+    plan.begin_bytes = begin.size();
+    const std::string end = wire.end(said);
+    plan.parts.back().bytes += end;
+    plan.end_bytes = end.size();
+    return plan;
 }
 
 }  // namespace eco2::fake

@@ -1,10 +1,9 @@
 #pragma once
 
-#include "fake_provider/openai_wire.hpp"
+#include "fake_provider/answer_wire.hpp"
 #include "fake_provider/script.hpp"
 
 #include <chrono>
-#include <string_view>
 #include <vector>
 
 namespace eco2::fake {
@@ -19,16 +18,14 @@ struct Pace {
 
 Pace pace_of(const Scene& scene);
 
-/// What a streamed reply says, before it is cut into timed parts.
-struct StreamText {
-    std::string_view text;
-    TextField field = TextField::content;
-    std::string_view finish_reason = "stop";
-    std::int64_t prompt_tokens = 0;
+/// The parts of an honest stream.
+struct StreamPlan {
+    std::vector<Part> parts;      // one a content piece, so that "after n chunks" is "after n parts"
+    std::size_t end_bytes = 0;    // of the last part: what comes after its piece
+    std::size_t begin_bytes = 0;  // of the first part: what comes before its piece
 };
 
-/// The honest stream: role with the first piece; finish reason, usage and [DONE] with the last.
-/// Shape: one part a content piece, so that "after n chunks" is "after n parts".
-std::vector<Part> stream_parts(const AnswerId& id, const StreamText& text, const Pace& pace);
+/// `said.completion_tokens` is not used: it is counted.
+StreamPlan stream_parts(AnswerWire& wire, Said said, const Pace& pace);
 
 }  // namespace eco2::fake

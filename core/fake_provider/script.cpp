@@ -9,6 +9,7 @@
 #include <algorithm>
 #include <array>
 #include <cstdio>
+#include <memory>
 
 namespace eco2::fake {
 namespace {
@@ -25,40 +26,34 @@ std::uint64_t scramble(std::uint64_t x) noexcept {
     return x ^ x >> 31;
 }
 
-std::string hex_id(std::string_view prefix, std::uint64_t number) {
+std::string hex_id(std::uint64_t number) {
     std::array<char, 33> digits{};
     std::snprintf(digits.data(),
                   digits.size(),
                   "%016llx%016llx",
                   static_cast<unsigned long long>(scramble(number)),
                   static_cast<unsigned long long>(number));
-    return std::string(prefix) + digits.data();
+    return digits.data();
 }
 
-Headers usual_headers(std::uint64_t number, std::string_view content_type, microseconds took) {
-    return {{"content-type", std::string(content_type)},
-            {"x-eco2-fake", "1"},
-            {"x-request-id", hex_id("req_", number)},
-            {"openai-version", "2020-10-01"},
-            {"openai-processing-ms", std::to_string(took.count() / 1000)}};
-}
-
-Script whole_reply(int status, std::string_view content_type, std::string body, microseconds at, std::uint64_t number) {
+Script whole_reply(
+    Dialect dialect, int status, std::string_view content_type, std::string body, microseconds at, std::uint64_t number) {
     Script script;
     script.status = status;
-    script.headers = usual_headers(number, content_type, at);
+    script.headers = usual_headers(dialect, hex_id(number), at.count() / 1000);
+    script.headers.emplace(script.headers.begin(), "content-type", content_type);
     script.parts.push_back({at, std::move(body), 0});
     return script;
 }
 
 class Planner {
 public:
-    explicit Planner(const Scene& scene) : scene_(scene), behaviour_(scene.behaviour), pace_(pace_of(scene)) {
-        id_.id = hex_id("chatcmpl-fake", scene.number);
-        id_.created = scene.created;
-        id_.model = scene.request.model;
-        id_.wants_usage = scene.request.wants_usage;
-    }
+    explicit Planner(const Scene& scene)
+        : scene_(scene),
+          dialect_(scene.request.dialect),
+          behaviour_(scene.behaviour),
+          pace_(pace_of(scene)),
+          wire_(make_wire(dialect_, {hex_id(scene.number), scene.created, scene.request.model, scene.request.wants_usage})) {}
 
     Script plan() {
         Script script = dispatch();
@@ -73,23 +68,12 @@ private:
     Script dispatch() {
         switch (behaviour_.fault) {
             case Fault::status: return error(usual_fault(behaviour_.status));
-            case Fault::context_length:
-                return error(
-                    {400,
-                     "This model's maximum context length is 128000 tokens. However, your messages resulted in more tokens. "
-                     "Please reduce the length of the messages.",
-                     "invalid_request_error",
-                     "messages",
-                     "context_length_exceeded"});
-            case Fault::insufficient_quota:
-                return error({429,
-                              "You exceeded your current quota, please check your plan and billing details.",
-                              "insufficient_quota",
-                              "",
-                              "insufficient_quota"});
+            case Fault::context_length: return error(context_length_fault(dialect_));
+            case Fault::insufficient_quota: return error(quota_fault(dialect_));
             case Fault::html_error: return html_error();
             case Fault::garbage_body:
-                return whole_reply(200, "application/json", "<<<this is not JSON: \x01\x02", pace_.last, scene_.number);
+                return whole_reply(
+                    dialect_, 200, "application/json", "<<<this is not JSON: \x01\x02", pace_.last, scene_.number);
             case Fault::silence: {
                 Script script;
                 script.form = Script::Form::silence;
@@ -108,22 +92,24 @@ private:
 
     microseconds error_time() const { return std::chrono::milliseconds(std::max(behaviour_.delay_ms, 0)); }
 
-    Script error(ApiFault fault) const {
-        if (!behaviour_.message.empty()) {
-            fault.message = behaviour_.message;
-        }
-        if (!behaviour_.error_type.empty()) {
-            fault.type = behaviour_.error_type;
-        }
-        if (!behaviour_.error_code.empty()) {
-            fault.code = behaviour_.error_code;
-        }
-        return whole_reply(fault.status, "application/json", error_body(fault), error_time(), scene_.number);
+    /// The fault in the words that the behaviour has for it.
+    ApiFault named(ApiFault fault) const {
+        const auto set = [](std::string& word, const std::string& chosen) { word = chosen.empty() ? word : chosen; };
+        set(fault.message, behaviour_.message);
+        set(fault.type, behaviour_.error_type);
+        set(fault.code, behaviour_.error_code);
+        return fault;
+    }
+
+    Script error(const ApiFault& fault) const {
+        return whole_reply(
+            dialect_, fault.status, "application/json", error_body(dialect_, named(fault)), error_time(), scene_.number);
     }
 
     Script html_error() const {
         const std::string status = std::to_string(behaviour_.status);
-        return whole_reply(behaviour_.status,
+        return whole_reply(dialect_,
+                           behaviour_.status,
                            "text/html",
                            "<html>\r\n<head><title>" + status + " Fake Proxy Error</title></head>\r\n<body>\r\n<center><h1>" +
                                status + "</h1></center>\r\n</body>\r\n</html>\r\n",
@@ -148,35 +134,43 @@ private:
     }
 
     TextField field() const { return behaviour_.fault == Fault::refusal ? TextField::refusal : TextField::content; }
-    std::string_view finish_reason() const {
-        return behaviour_.fault == Fault::content_filter ? "content_filter"
-               : behaviour_.fault == Fault::no_finish    ? ""
-                                                         : "stop";
+    Ending ending() const {
+        return behaviour_.fault == Fault::content_filter ? Ending::content_filter
+               : behaviour_.fault == Fault::no_finish    ? Ending::none
+                                                         : Ending::stop;
+    }
+
+    Said said(std::string_view text) const {
+        return {text, field(), ending(), scene_.request.prompt_tokens, estimate_tokens(text)};
     }
 
     Script whole_answer() const {
-        const std::string said = text();
-        const std::int64_t tokens = estimate_tokens(said);
-        const bool is_empty = behaviour_.fault == Fault::empty_choices;
-        std::string body = completion_body(id_, said, field(), finish_reason(), scene_.request.prompt_tokens, tokens, is_empty);
+        const std::string words = text();
+        const Said said = this->said(words);
+        std::string body = behaviour_.fault == Fault::empty_choices ? wire_->whole_empty(said) : wire_->whole(said);
         if (behaviour_.fault == Fault::malformed_chunk) {
             body.resize(body.size() / 2);
         }
-        Script script = whole_reply(200, "application/json", std::move(body), pace_.last, scene_.number);
-        script.parts.front().tokens = tokens;
-        script.prompt_tokens = scene_.request.prompt_tokens;
+        Script script = whole_reply(dialect_, 200, "application/json", std::move(body), pace_.last, scene_.number);
+        script.parts.front().tokens = said.completion_tokens;
+        script.prompt_tokens = said.prompt_tokens;
         return script;
     }
 
     Script stream_answer() const {
-        const std::string said = text();
-        Script script;
+        const std::string words = text();
+        const Said said = this->said(words);
+        Script script = whole_reply(dialect_, 200, "text/event-stream; charset=utf-8", {}, pace_.first, scene_.number);
         script.form = Script::Form::stream;
-        script.headers = usual_headers(scene_.number, "text/event-stream; charset=utf-8", pace_.first);
         script.headers.emplace_back("cache-control", "no-cache");
-        script.prompt_tokens = scene_.request.prompt_tokens;
-        script.parts = stream_parts(id_, {said, field(), finish_reason(), script.prompt_tokens}, pace_);
-        bend_stream(script, said);
+        script.prompt_tokens = said.prompt_tokens;
+        if (behaviour_.fault == Fault::empty_choices) {
+            script.parts = {{pace_.last, wire_->empty_stream(said), said.completion_tokens}};
+            return script;
+        }
+        StreamPlan plan = stream_parts(*wire_, said, pace_);
+        script.parts = std::move(plan.parts);
+        bend_stream(script, plan);
         return script;
     }
 
@@ -185,61 +179,44 @@ private:
         return std::min(script.parts.size(), static_cast<std::size_t>(behaviour_.after_chunks));
     }
 
-    /// Drops what comes after `after_chunks` pieces. Pieces are built again where the last one carries the end marks.
-    void keep_pieces(Script& script, std::string_view said) const {
+    /// Drops what comes after `after_chunks` pieces, the end marks included.
+    void keep_pieces(Script& script, const StreamPlan& plan) const {
         const std::size_t count = kept(script);
         const microseconds next = script.parts[std::min(count, script.parts.size() - 1)].at;
         if (count == script.parts.size()) {
-            const std::vector<std::string_view> pieces = cut_into_pieces(said, pace_.pieces_max);
-            script.parts.back().bytes = (count == 1 ? role_chunk(id_) : std::string()) +
-                                        (pieces.empty() ? std::string() : text_chunk(id_, pieces.back(), field()));
+            std::string& last = script.parts.back().bytes;
+            last.resize(last.size() - plan.end_bytes);
         }
+        const std::string begin = script.parts.front().bytes.substr(0, plan.begin_bytes);
         script.parts.resize(count);
         if (script.parts.empty()) {
-            script.parts.push_back({pace_.first, role_chunk(id_), 0});
+            script.parts.push_back({pace_.first, begin, 0});
         }
         script.parts.push_back({next, {}, 0});
     }
 
-    void bend_stream(Script& script, std::string_view said) const {
+    void bend_stream(Script& script, const StreamPlan& plan) const {
         switch (behaviour_.fault) {
             case Fault::stall:
-                keep_pieces(script, said);
+                keep_pieces(script, plan);
                 script.hangs = true;
                 break;
             case Fault::cut_stream:
-            case Fault::no_finish: keep_pieces(script, said); break;
+            case Fault::no_finish: keep_pieces(script, plan); break;
             case Fault::error_in_stream:
-                keep_pieces(script, said);
-                script.parts.back().bytes = stream_error();
+                keep_pieces(script, plan);
+                script.parts.back().bytes = wire_->error_event(named(usual_fault(behaviour_.status)));
                 break;
             case Fault::malformed_chunk:
-                script.parts[std::min(kept(script), script.parts.size() - 1)].bytes.insert(
-                    0,
-                    "data: {\"id\":\"" + id_.id +
-                        "\",\"object\":\"chat.completion.chunk\",\"choices\":[{\"index\":0,\"delta\":{\"cont\n\n");
+                script.parts[std::min(kept(script), script.parts.size() - 1)].bytes.insert(0, wire_->malformed());
                 break;
             case Fault::missing_done: {
                 std::string& end = script.parts.back().bytes;
-                end.resize(end.size() - kDoneFrame.size());
+                end.resize(end.size() - wire_->end_mark().size());
                 break;
             }
-            case Fault::empty_choices:
-                script.parts.erase(script.parts.begin(), script.parts.end() - 1);
-                script.parts.front().bytes = empty_chunk(id_) + std::string(kDoneFrame);
-                break;
             default: break;
         }
-    }
-
-    std::string stream_error() const {
-        ApiFault fault = usual_fault(behaviour_.status);
-        fault.message = behaviour_.message.empty() ? fault.message : behaviour_.message;
-        fault.type = behaviour_.error_type.empty() ? fault.type : behaviour_.error_type;
-        fault.code = behaviour_.error_code.empty() ? fault.code : behaviour_.error_code;
-        std::string body = error_body(fault);
-        body.erase(std::remove(body.begin(), body.end(), '\n'), body.end());  // a data line ends at a line break
-        return "data: " + body + "\n\n";
     }
 
     bool is_broken_on_the_wire() const {
@@ -320,9 +297,10 @@ private:
     }
 
     const Scene& scene_;
+    const Dialect dialect_;
     const Behaviour& behaviour_;
     Pace pace_;
-    AnswerId id_;
+    std::unique_ptr<AnswerWire> wire_;
 };
 
 }  // namespace
@@ -331,8 +309,8 @@ Script plan(const Scene& scene) {
     return Planner(scene).plan();
 }
 
-Script refusal(const ApiFault& fault, std::uint64_t number) {
-    return whole_reply(fault.status, "application/json", error_body(fault), microseconds(0), number);
+Script refusal(Dialect dialect, const ApiFault& fault, std::uint64_t number) {
+    return whole_reply(dialect, fault.status, "application/json", error_body(dialect, fault), microseconds(0), number);
 }
 
 double dice(std::uint64_t seed, std::uint64_t number, std::uint64_t purpose) noexcept {

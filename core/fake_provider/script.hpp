@@ -1,5 +1,6 @@
 #pragma once
 
+#include "fake_provider/answer_wire.hpp"
 #include "fake_provider/behaviour.hpp"
 #include "fake_provider/chat_request.hpp"
 #include "fake_provider/fake_options.hpp"
@@ -7,12 +8,9 @@
 #include <chrono>
 #include <cstdint>
 #include <string>
-#include <utility>
 #include <vector>
 
 namespace eco2::fake {
-
-using Headers = std::vector<std::pair<std::string, std::string>>;
 
 /// Bytes of a reply and when they are due, counted from the whole request.
 struct Part {
@@ -54,7 +52,7 @@ struct Scene {
 Script plan(const Scene& scene);
 
 /// An error reply, at once.
-Script refusal(const ApiFault& fault, std::uint64_t number);
+Script refusal(Dialect dialect, const ApiFault& fault, std::uint64_t number);
 
 /// A number in [0, 1) that depends on nothing but its arguments.
 double dice(std::uint64_t seed, std::uint64_t number, std::uint64_t purpose) noexcept;

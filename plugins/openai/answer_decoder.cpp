@@ -3,6 +3,7 @@
 #include "openai/errors.hpp"
 
 #include "eco2/plugin/json.hpp"
+#include "eco2/plugin/upstream_errors.hpp"
 
 #include <boost/json/serialize.hpp>
 
@@ -49,7 +50,8 @@ const boost::json::value* first_choice(const boost::json::array& choices) {
 
 }  // namespace
 
-AnswerDecoder::AnswerDecoder(bool is_streamed) : is_streamed_(is_streamed), events_(kEventBytesMax) {}
+AnswerDecoder::AnswerDecoder(bool is_streamed, bool drops_thoughts)
+    : is_streamed_(is_streamed), events_(kEventBytesMax), thoughts_(drops_thoughts) {}
 
 void AnswerDecoder::on_head(int, const plugin::Headers& headers) {
     const std::string_view type = headers.find("content-type");
@@ -77,7 +79,7 @@ Result<void> AnswerDecoder::feed(std::string_view bytes, DeltaWriter& out) {
 }
 
 Result<void> AnswerDecoder::take_event(std::string_view data, DeltaWriter& out) {
-    if (has_done_mark_) {
+    if (has_done_mark_ || data.empty()) {
         return {};
     }
     if (data == "[DONE]") {
@@ -85,7 +87,7 @@ Result<void> AnswerDecoder::take_event(std::string_view data, DeltaWriter& out) 
         return {};
     }
     if (const std::optional<std::string_view> text = shortcut_.read(data)) {
-        out.text(*text);
+        thoughts_.feed(*text, out);
         return {};
     }
     plugin::JsonDocument<> document;
@@ -101,6 +103,9 @@ Result<void> AnswerDecoder::take_chunk(const boost::json::value& chunk, std::str
     }
     const boost::json::array* const choices = json_array(json_member(&chunk, "choices"));
     if (choices == nullptr) {
+        if (const boost::json::object* const members = chunk.if_object(); members != nullptr && members->empty()) {
+            return {};  // a ping of some proxies
+        }
         return malformed("an event of the stream has no choices");
     }
     take_model(chunk, out);
@@ -113,13 +118,28 @@ Result<void> AnswerDecoder::take_chunk(const boost::json::value& chunk, std::str
     return {};
 }
 
+bool AnswerDecoder::say(const boost::json::value* content, DeltaWriter& out) {
+    if (const auto text = json_text(content)) {
+        has_text_ = has_text_ || !text->empty();
+        thoughts_.feed(*text, out);
+        return true;
+    }
+    const boost::json::array* const parts = json_array(content);
+    if (parts == nullptr) {
+        return false;
+    }
+    for (const boost::json::value& part : *parts) {
+        if (json_text(json_member(&part, "type")) == "text") {
+            say(json_member(&part, "text"), out);
+        }
+    }
+    return true;
+}
+
 bool AnswerDecoder::take_choice(const boost::json::value& choice, std::string_view content, DeltaWriter& out) {
     bool is_only_text = true;
     const boost::json::value* const said = json_member(&choice, content);
-    const auto text = json_text(json_member(said, "content"));
-    if (text) {
-        out.text(*text);
-    }
+    const bool has_text = say(json_member(said, "content"), out);
     if (const auto refusal = json_text(json_member(said, "refusal")); refusal && !refusal->empty()) {
         has_refused_ = true;
         is_only_text = false;
@@ -135,7 +155,7 @@ bool AnswerDecoder::take_choice(const boost::json::value& choice, std::string_vi
         is_only_text = false;
         finish_reason_ = finish_named(*reason);
     }
-    return is_only_text && text.has_value();
+    return is_only_text && has_text;
 }
 
 void AnswerDecoder::take_model(const boost::json::value& answer, DeltaWriter& out) {
@@ -168,7 +188,7 @@ bool AnswerDecoder::take_usage(const boost::json::value& answer, DeltaWriter& ou
 
 Result<void> AnswerDecoder::take_whole(DeltaWriter& out) {
     plugin::JsonDocument<> document;
-    if (!document.parse(body_)) {
+    if (!document.parse(plugin::without_byte_order_mark(body_))) {
         return malformed("the answer is not JSON");
     }
     const boost::json::value& answer = document.value();
@@ -183,6 +203,10 @@ Result<void> AnswerDecoder::take_whole(DeltaWriter& out) {
     take_model(answer, out);
     take_choice(*choice, "message", out);
     take_usage(answer, out);
+    if (!finish_reason_ && has_text_) {
+        finish_reason_ = FinishReason::stop;
+        out.raw(R"({"note":"the answer came whole without a finish reason; taken as stop"})");
+    }
     return {};
 }
 
@@ -195,6 +219,7 @@ Result<FinishReason> AnswerDecoder::finish(DeltaWriter& out) {
     if (!finish_reason_) {
         return malformed("the answer ended without a finish reason");
     }
+    thoughts_.finish(out);
     return reason();
 }
 

@@ -3,6 +3,7 @@
 #include "openai/answer_decoder.hpp"
 #include "openai/errors.hpp"
 #include "openai/request_body.hpp"
+#include "openai/response_decoder.hpp"
 
 #include <utility>
 
@@ -24,7 +25,8 @@ Dialect::Dialect(const plugin::Host& host, Options options)
     : Plugin(host), options_(std::move(options)), sends_bearer_(!options_.has_own_authorization()) {}
 
 Result<HttpRequest> Dialect::encode(const GenerateRequest& request) {
-    Result<std::string> body = write_body(request, options_);
+    Result<std::string> body =
+        options_.api == Api::chat ? write_chat_body(request, options_) : write_responses_body(request, options_);
     if (!body) {
         return std::move(body).error();
     }
@@ -52,7 +54,11 @@ Result<HttpRequest> Dialect::encode(const GenerateRequest& request) {
 }
 
 std::unique_ptr<plugin::Decoder> Dialect::decoder(const GenerateRequest& request) {
-    return std::make_unique<AnswerDecoder>(request.is_streamed());
+    const bool has_schema = !request.schema_json().empty();
+    if (options_.api == Api::responses) {
+        return std::make_unique<ResponseDecoder>(request.is_streamed(), has_schema);
+    }
+    return std::make_unique<AnswerDecoder>(request.is_streamed(), has_schema);
 }
 
 plugin::Failure Dialect::classify_error(int status, const plugin::Headers& headers, std::string_view body) {

@@ -12,9 +12,9 @@
 
 namespace eco2::openai {
 
-/// Chat Completions of OpenAI and of everything that speaks like it.
+/// Chat Completions or Responses of OpenAI and of everything that speaks like it.
 ///
-/// Source: OpenAI API reference, "Chat", as of 2026.
+/// Source: OpenAI API reference, "Chat" and "Responses", as of 2026.
 class Dialect final : public plugin::Plugin<plugin::HttpDialect, plugin::ProviderInfo> {
 public:
     static constexpr std::string_view kId = "openai";

@@ -1,6 +1,7 @@
 #include "openai/errors.hpp"
 
 #include "eco2/plugin/json.hpp"
+#include "eco2/plugin/upstream_errors.hpp"
 #include "eco2/wire/rate_limits.hpp"
 #include "eco2/wire/retry_hint.hpp"
 #include "eco2/wire/utf8.hpp"
@@ -14,14 +15,12 @@ namespace eco2::openai {
 using plugin::ErrorClass;
 using plugin::Failure;
 using plugin::Headers;
+using plugin::json_array;
 using plugin::json_integer;
 using plugin::json_member;
 using plugin::json_text;
-using plugin::Status;
 
 namespace {
-
-constexpr std::size_t kMessageBytesMax = 500;  // some upstreams quote the whole request
 
 struct Word {
     std::string_view word;
@@ -43,10 +42,23 @@ constexpr std::array kWords{
     Word{"content_filter", ErrorClass::content_policy},
     Word{"content_policy_violation", ErrorClass::content_policy},
     Word{"moderation_blocked", ErrorClass::content_policy},
+    Word{"invalid_prompt", ErrorClass::content_policy},  // Responses: "your prompt was flagged"
+    Word{"image_content_policy_violation", ErrorClass::content_policy},
     Word{"rate_limit_exceeded", ErrorClass::limited},
     Word{"rate_limit_error", ErrorClass::limited},
     Word{"slow_down", ErrorClass::limited},
     Word{"model_not_found", ErrorClass::caller_fault},
+    Word{"invalid_image", ErrorClass::caller_fault},  // these: Responses, in a response that failed after a 200
+    Word{"invalid_image_format", ErrorClass::caller_fault},
+    Word{"invalid_base64_image", ErrorClass::caller_fault},
+    Word{"invalid_image_url", ErrorClass::caller_fault},
+    Word{"image_too_large", ErrorClass::caller_fault},
+    Word{"image_too_small", ErrorClass::caller_fault},
+    Word{"image_parse_error", ErrorClass::caller_fault},
+    Word{"image_file_too_large", ErrorClass::caller_fault},
+    Word{"unsupported_image_media_type", ErrorClass::caller_fault},
+    Word{"empty_image_file", ErrorClass::caller_fault},
+    Word{"failed_to_download_image", ErrorClass::caller_fault},
     Word{"overloaded_error", ErrorClass::overloaded},
     Word{"overloaded", ErrorClass::overloaded},
     Word{"server_error", ErrorClass::provider_fault},
@@ -66,20 +78,6 @@ const Word* find_word(std::string_view text) {
     return found == kWords.end() ? nullptr : found;
 }
 
-ErrorClass class_of_status(int status) {
-    switch (status) {
-        case 401:
-        case 402:
-        case 403: return ErrorClass::key_fault;
-        case 408:
-        case 409: return ErrorClass::provider_fault;  // timed out or collided upstream: official clients repeat both
-        case 429: return ErrorClass::limited;
-        case 503:
-        case 529: return ErrorClass::overloaded;
-        default: return status >= 400 && status < 500 ? ErrorClass::caller_fault : ErrorClass::provider_fault;
-    }
-}
-
 /// `type` is a coarse word: it decides only where the status says nothing.
 ErrorClass classify(const Told& told, int status) {
     if (const Word* const word = find_word(told.code)) {
@@ -93,24 +91,9 @@ ErrorClass classify(const Told& told, int status) {
         return ErrorClass::context_length;  // compatible servers send no code for it
     }
     if (status != 0) {
-        return class_of_status(status);
+        return plugin::class_of_http_status(status);
     }
     return type != nullptr ? type->error_class : ErrorClass::provider_fault;
-}
-
-Status status_of(ErrorClass error_class) {
-    switch (error_class) {
-        case ErrorClass::key_fault: return Status::unauthenticated;
-        case ErrorClass::limited: return Status::resource_exhausted;
-        case ErrorClass::overloaded:
-        case ErrorClass::provider_fault: return Status::unavailable;
-        default: return Status::invalid_argument;
-    }
-}
-
-bool is_retryable(ErrorClass error_class) {
-    return error_class == ErrorClass::limited || error_class == ErrorClass::overloaded ||
-           error_class == ErrorClass::provider_fault;
 }
 
 Told read_error(const boost::json::value& error) {
@@ -129,14 +112,23 @@ Told read_error(const boost::json::value& error) {
     return told;
 }
 
-/// {"error": ...} as OpenAI has it, or the error itself as the whole body, or {"detail": "..."}.
+/// "detail" as text, or as a list of mistakes of which the first is told.
+std::string_view detail_of(const boost::json::value* detail) {
+    const boost::json::array* const list = json_array(detail);
+    if (list == nullptr) {
+        return json_text(detail).value_or("");
+    }
+    return list->empty() ? "" : json_text(json_member(&list->front(), "msg")).value_or(json_text(&list->front()).value_or(""));
+}
+
+/// {"error": ...} as OpenAI has it, or the error itself as the whole body, or {"detail": ...}.
 Told read_body(const boost::json::value& body) {
     if (const boost::json::value* const error = json_member(&body, "error")) {
         return read_error(*error);
     }
     Told told = read_error(body);
     if (told.message.empty()) {
-        told.message = json_text(json_member(&body, "detail")).value_or("");
+        told.message = detail_of(json_member(&body, "detail"));
     }
     return told;
 }
@@ -154,13 +146,13 @@ std::string shown_code(const Told& told, int status) {
 Failure build(const Told& told, int status) {
     Failure failure;
     failure.error_class = classify(told, status);
-    failure.status = status_of(failure.error_class);
-    failure.is_retryable = is_retryable(failure.error_class);
+    failure.status = plugin::status_of(failure.error_class);
+    failure.is_retryable = plugin::is_retryable(failure.error_class);
     failure.code = shown_code(told, status);
     if (failure.error_class == ErrorClass::key_fault && status == 401) {
         failure.message = "the upstream did not accept the key";  // its own words quote a part of the key
     } else {
-        failure.message = wire::utf8_prefix(told.message, kMessageBytesMax);
+        failure.message = wire::utf8_prefix(told.message, plugin::kReasonBytesMax);
     }
     return failure;
 }
@@ -180,17 +172,19 @@ std::int64_t reset_hint_ms(const Headers& headers) {
 }  // namespace
 
 Failure classify_response(int status, const Headers& headers, std::string_view body, std::int64_t wall_now_ns) {
+    body = plugin::without_byte_order_mark(body);
     plugin::JsonDocument<> document;
     Failure failure;
     if (document.parse(body)) {
         failure = build(read_body(document.value()), status);
     } else {
-        failure = build(Told{}, status);
+        Told told;
+        const std::string reason = plugin::reason_of_plain_body(body);
+        told.message = reason;
+        failure = build(told, status);
     }
     if (failure.message.empty()) {
-        failure.message = "HTTP " + std::to_string(status) + " with a body that names no error (" +
-                          std::string(wire::utf8_prefix(headers.find("content-type"), 64)) + ", " +
-                          std::to_string(body.size()) + " bytes)";
+        failure.message = plugin::no_reason(status, headers.find("content-type"), body.size());
     }
     if (status < 400) {
         failure.is_retryable = false;

@@ -20,6 +20,40 @@ std::string lower(std::string_view text) {
     return out;
 }
 
+/// Source: RFC 3986, what needs no escape.
+void append_query_text(std::string& out, std::string_view text) {
+    static constexpr char kHex[] = "0123456789ABCDEF";
+    for (const char byte : text) {
+        const auto code = static_cast<unsigned char>(byte);
+        const bool is_plain = (byte >= 'a' && byte <= 'z') || (byte >= 'A' && byte <= 'Z') || (byte >= '0' && byte <= '9') ||
+                              std::string_view("-._~").find(byte) != std::string_view::npos;
+        if (is_plain) {
+            out += byte;
+        } else {
+            out += '%';
+            out += kHex[code >> 4];
+            out += kHex[code & 15];
+        }
+    }
+}
+
+std::string url_of(std::string_view base, Api api, const boost::json::value* query) {
+    std::string url = std::string(base) + (api == Api::chat ? "/chat/completions" : "/responses");
+    const boost::json::object* const pairs = query == nullptr ? nullptr : query->if_object();
+    if (pairs == nullptr) {
+        return url;
+    }
+    char separator = '?';
+    for (const auto& [name, value] : *pairs) {
+        url += separator;
+        separator = '&';
+        append_query_text(url, {name.data(), name.size()});
+        url += '=';
+        append_query_text(url, json_text(&value).value_or(""));
+    }
+    return url;
+}
+
 ResponseFormat format_named(std::string_view name) {
     if (name == "json_object") {
         return ResponseFormat::json_object;
@@ -53,7 +87,13 @@ Result<Options> read_options(std::string_view config_json) {
                             "config",
                             "base_url must be a URL such as https://api.openai.com/v1, not \"" + std::string(base) + '"');
     }
-    options.url = std::string(base) + "/chat/completions";
+    if (base.find_first_of("?#") != std::string_view::npos) {
+        return plugin::fail(plugin::Status::invalid_argument,
+                            "config",
+                            "base_url ends before its query; write that as query = { ... }: \"" + std::string(base) + '"');
+    }
+    options.api = text("api") == "responses" ? Api::responses : Api::chat;
+    options.url = url_of(base, options.api, json_member(config, "query"));
     options.organization = text("organization").value_or("");
     options.project = text("project").value_or("");
     options.max_tokens_field = text("max_tokens_field").value_or("max_completion_tokens");

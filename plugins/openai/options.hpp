@@ -9,11 +9,15 @@
 
 namespace eco2::openai {
 
+/// Which of OpenAI's two text interfaces the upstream is spoken to in.
+enum class Api { chat, responses };
+
 /// How schemas are asked for; not every compatible upstream knows them all.
 enum class ResponseFormat { json_schema, json_object, none };
 
 struct Options {
-    std::string url;  // of the completions
+    std::string url;  // of the completions or responses
+    Api api = Api::chat;
     std::string organization;
     std::string project;
     std::vector<std::pair<std::string, std::string>> extra_headers;  // names in lower case
@@ -32,6 +36,8 @@ inline constexpr std::string_view kConfigSchema = R"json({
   "required": ["base_url"],
   "properties": {
     "base_url": {"type": "string", "minLength": 1},
+    "api": {"enum": ["chat", "responses"]},
+    "query": {"type": "object", "additionalProperties": {"type": "string"}},
     "organization": {"type": "string"},
     "project": {"type": "string"},
     "extra_headers": {"type": "object", "additionalProperties": {"type": "string"}},
@@ -41,7 +47,7 @@ inline constexpr std::string_view kConfigSchema = R"json({
   }
 })json";
 
-/// Reads what has passed the schema. Errors: invalid_argument (a base_url that is no http(s) URL).
+/// Reads what has passed the schema. Errors: invalid_argument (a base_url that is no http(s) URL or has a query).
 plugin::Result<Options> read_options(std::string_view config_json);
 
 }  // namespace eco2::openai

@@ -2,6 +2,7 @@
 #include "eco2/wire/http_date.hpp"
 #include "eco2/wire/rate_limits.hpp"
 #include "eco2/wire/retry_hint.hpp"
+#include "eco2/wire/rfc3339.hpp"
 
 #include <gtest/gtest.h>
 
@@ -76,6 +77,41 @@ TEST(HttpDate, reads_the_form_of_the_standard) {
     EXPECT_EQ(parse_http_date("Sun, 06 Nov 1994 08:49:37 GMT"), 784'111'777);
     EXPECT_EQ(parse_http_date("Thu, 01 Jan 1970 00:00:00 GMT"), 0);
     EXPECT_EQ(parse_http_date("Thu, 29 Feb 2024 23:59:60 GMT"), 1'709'251'200);
+}
+
+TEST(HttpDate, the_obsolete_forms_are_read) {
+    EXPECT_EQ(parse_http_date("Sunday, 06-Nov-94 08:49:37 GMT"), 784'111'777);
+    EXPECT_EQ(parse_http_date("Thursday, 01-Jan-26 00:00:00 GMT"), 1'767'225'600);
+    EXPECT_EQ(parse_http_date("Sun Nov  6 08:49:37 1994"), 784'111'777);
+    EXPECT_EQ(parse_http_date("Sun Nov 16 08:49:37 1994"), 784'975'777);
+    for (const std::string good : {"Sunday, 06-Nov-94 08:49:37 GMT", "Sun Nov  6 08:49:37 1994"}) {
+        for (std::size_t index = 0; index < good.size(); ++index) {
+            std::string bad = good;
+            bad[index] = '#';
+            EXPECT_EQ(parse_http_date(bad), std::nullopt) << bad;
+            EXPECT_EQ(parse_http_date(good.substr(0, index)), std::nullopt);
+        }
+    }
+}
+
+TEST(Rfc3339, is_read_with_fraction_and_offset) {
+    using eco2::wire::parse_rfc3339;
+    EXPECT_EQ(parse_rfc3339("2026-01-01T00:00:00Z"), 1'767'225'600);
+    EXPECT_EQ(parse_rfc3339("2026-01-01T00:00:00.001Z"), 1'767'225'601);
+    EXPECT_EQ(parse_rfc3339("2026-01-01T00:00:00.000Z"), 1'767'225'600);
+    EXPECT_EQ(parse_rfc3339("2026-01-01T09:00:00+09:00"), 1'767'225'600);
+    EXPECT_EQ(parse_rfc3339("2025-12-31T16:30:00-07:30"), 1'767'225'600);
+    const std::string good = "2026-01-01T00:00:00Z";
+    for (std::size_t index = 0; index < good.size(); ++index) {
+        std::string bad = good;
+        bad[index] = '#';
+        EXPECT_EQ(parse_rfc3339(bad), std::nullopt) << bad;
+        EXPECT_EQ(parse_rfc3339(good.substr(0, index)), std::nullopt);
+    }
+    for (const auto* bad :
+         {"2026-02-30T00:00:00Z", "2026-01-01T00:00:00.Z", "2026-01-01T00:00:00+24:00", "2026-01-01T00:00:00.1"}) {
+        EXPECT_EQ(parse_rfc3339(bad), std::nullopt) << bad;
+    }
 }
 
 TEST(HttpDate, every_changed_byte_is_refused_or_still_a_date) {

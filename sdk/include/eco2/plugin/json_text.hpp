@@ -1,5 +1,7 @@
 #pragma once
 
+#include <array>
+#include <charconv>
 #include <cstddef>
 #include <cstdint>
 #include <cstring>
@@ -71,6 +73,21 @@ inline void append_json_escaped(std::string& out, std::string_view text) {
         }
         at = stop + 1;
     }
+}
+
+/// Appends `text` as a JSON string with its quotes.
+inline void append_json_quoted(std::string& out, std::string_view text) {
+    out += '"';
+    append_json_escaped(out, text);
+    out += '"';
+}
+
+/// Appends a number as JSON writes it. Precondition: finite.
+template <class Number>
+void append_json_number(std::string& out, Number number) {
+    std::array<char, 32> digits;
+    const auto [end, error] = std::to_chars(digits.data(), digits.data() + digits.size(), number);
+    out.append(digits.data(), end);
 }
 
 }  // namespace draft_1

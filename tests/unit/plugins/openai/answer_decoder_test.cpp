@@ -74,7 +74,8 @@ TEST(OpenAiAnswer, no_choices_no_finish_reason_or_an_error_are_failures) {
                                    R"({"object":"x"})",
                                    R"([])",
                                    R"({"choices":[{"index":1}]})",
-                                   R"({"choices":[{"message":{"content":"x"},"finish_reason":null}]})"}) {
+                                   R"({"choices":[{"message":{"content":""},"finish_reason":null}]})",
+                                   R"({"choices":[{"message":{"content":[{"type":"image"}]},"finish_reason":null}]})"}) {
         OpenAiCall call;
         call.request.streamed(false);
         call.run(json_of(200, body));
@@ -109,6 +110,40 @@ TEST(OpenAiAnswer, rate_limits_of_the_head_are_reported) {
     EXPECT_EQ(meta.limits.tokens_reset_ms, 360'000);
     EXPECT_EQ(meta.limits.tokens_limit, -1);
     call.expect_clean();
+}
+
+TEST(OpenAiAnswer, a_whole_answer_without_a_finish_reason_is_stopped_and_says_why) {
+    OpenAiCall call;
+    call.request.streamed(false);
+    call.run(json_of(200, whole(R"({"content":"x"})", "null")));
+    EXPECT_EQ(call.sink.text(), "x");
+    EXPECT_EQ(call.sink.result().finish_reason, ECO2_FINISH_STOP);
+    EXPECT_NE(call.sink.deltas_of(ECO2_DELTA_RAW).at(0).text.find("without a finish reason"), std::string::npos);
+    call.expect_clean();
+}
+
+TEST(OpenAiAnswer, a_byte_order_mark_before_a_body_or_a_stream_says_nothing) {
+    OpenAiCall at_once;
+    at_once.request.streamed(false);
+    at_once.run(json_of(200, "\xEF\xBB\xBF" + whole(R"({"content":"x"})")));
+    EXPECT_EQ(at_once.sink.text(), "x");
+    OpenAiCall streamed;
+    streamed.run(stream_of("\xEF\xBB\xBF" + usual_stream()));
+    EXPECT_EQ(streamed.sink.text(), kUsualText);
+    EXPECT_EQ(streamed.sink.result().status, ECO2_OK);
+}
+
+TEST(OpenAiAnswer, a_content_in_parts_is_the_texts_of_its_parts) {
+    const std::string parts = R"([{"type":"thinking","thinking":[]},{"type":"text","text":"a"},{"type":"text","text":"b"}])";
+    OpenAiCall at_once;
+    at_once.request.streamed(false);
+    at_once.run(json_of(200, whole(R"({"content":)" + parts + "}")));
+    EXPECT_EQ(at_once.sink.text(), "ab");
+    OpenAiCall streamed;
+    streamed.run(
+        stream_of(chunk(R"("delta":{"content":)" + parts + R"(},"finish_reason":null)") + finish_chunk("stop") + kDone));
+    EXPECT_EQ(streamed.sink.text(), "ab");
+    EXPECT_EQ(streamed.sink.result().status, ECO2_OK);
 }
 
 }  // namespace

@@ -223,4 +223,40 @@ TEST(OpenAiErrorHints, an_error_in_the_stream_is_classified_by_what_it_says) {
     }
 }
 
+TEST(OpenAiErrorHints, the_reason_is_kept_in_whatever_form_it_comes) {
+    const std::pair<std::string, const char*> table[] = {
+        {R"({"detail":[{"loc":["body","model"],"msg":"field required","type":"missing"}]})", "field required"},
+        {R"({"detail":["wrong"]})", "wrong"},
+        {R"({"detail":"Not Found"})", "Not Found"},
+        {"\xEF\xBB\xBF{\"error\":{\"message\":\"marked\"}}", "marked"},
+        {"model not loaded\n", "model not loaded"},
+        {R"({"error":{"message":"cut \"off\" he)", "cut \"off\" he"},
+        {R"({"error":{"type":"x","message" : "first", "rest":")" + std::string(100'000, 'y') + "\"}}", "first"}};
+    for (const auto& [body, reason] : table) {
+        OpenAiCall call;
+        call.run(json_of(400, body));
+        EXPECT_EQ(call.sink.result().message, reason);
+        call.expect_clean();
+    }
+}
+
+TEST(OpenAiErrorHints, pages_and_binary_bodies_are_told_by_their_size) {
+    for (const std::string body : {"<html>Bad Gateway</html>", "\x01\x02", "\xFF\xFE"}) {
+        OpenAiCall call;
+        call.run(json_of(502, body));
+        EXPECT_NE(call.sink.result().message.find("names no error"), std::string::npos) << body;
+    }
+}
+
+TEST(OpenAiErrorHints, an_http_date_in_any_of_its_forms_is_read) {
+    for (const char* const date :
+         {"Thu, 01 Jan 2026 00:00:31 GMT", "Thursday, 01-Jan-26 00:00:31 GMT", "Thu Jan  1 00:00:31 2026"}) {
+        OpenAiCall call;
+        auto script = json_of(503, "{}");
+        script.headers.emplace_back("retry-after", date);
+        call.run(std::move(script));
+        EXPECT_EQ(call.sink.result().retry_after_ms, 30'000) << date;
+    }
+}
+
 }  // namespace

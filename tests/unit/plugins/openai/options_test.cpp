@@ -34,11 +34,21 @@ TEST(OpenAiOptions, everything_can_be_set) {
 }
 
 TEST(OpenAiOptions, a_base_url_that_is_no_url_is_refused_with_its_text) {
-    for (const std::string_view bad : {R"({"base_url":"api.openai.com"})", R"({"base_url":"ftp://x"})", R"({})", "not json"}) {
+    for (const std::string_view bad : {R"({"base_url":"api.openai.com"})",
+                                       R"({"base_url":"ftp://x"})",
+                                       R"({"base_url":"https://x/v1?a=b"})",
+                                       R"({})",
+                                       "not json"}) {
         const auto options = read_options(bad);
         ASSERT_FALSE(options) << bad;
         EXPECT_FALSE(options.error().message.empty());
     }
+}
+
+TEST(OpenAiOptions, a_query_is_escaped) {
+    const auto options = read_options(R"({"base_url":"https://x","query":{"api-version":"1~2","a b":"&=?/한"}})");
+    ASSERT_TRUE(options);
+    EXPECT_EQ(options->url, "https://x/chat/completions?api-version=1~2&a%20b=%26%3D%3F%2F%ED%95%9C");
 }
 
 }  // namespace

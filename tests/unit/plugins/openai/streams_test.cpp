@@ -180,7 +180,8 @@ TEST(OpenAiStream, garbage_in_place_of_any_chunk_is_malformed) {
     for (const std::string garbage : {"data: {\"choices\":\n\n",
                                       "data: hello\n\n",
                                       "data: 7\n\n",
-                                      "data: {}\n\n",
+                                      "data: []\n\n",
+                                      "data: {\"object\":\"x\"}\n\n",
                                       "data: {\"choices\":{}}\n\n",
                                       "data: \xFF\n\n"}) {
         for (std::size_t place = 0; place < chunks.size(); ++place) {
@@ -222,6 +223,28 @@ TEST(OpenAiStream, an_upstream_that_ignores_stream_is_read_whole) {
     EXPECT_EQ(call.sink.text(), "hi");
     EXPECT_EQ(call.sink.result().finish_reason, ECO2_FINISH_STOP);
     call.expect_clean();
+}
+
+TEST(OpenAiStream, pings_between_any_two_chunks_say_nothing) {
+    const std::string body = usual_stream();
+    for (const std::string ping : {"data: {}\n\n", "data:\n\n", ": ping\n\n", "event: ping\ndata: {}\n\n"}) {
+        std::string with_pings = ping;
+        for (std::size_t at = 0; at < body.size();) {
+            const std::size_t end = body.find("\n\n", at) + 2;
+            with_pings += body.substr(at, end - at) + ping;
+            at = end;
+        }
+        OpenAiCall call;
+        call.run(stream_of(with_pings));
+        expect_usual(call);
+    }
+}
+
+TEST(OpenAiStream, chunks_without_a_choice_say_nothing) {
+    OpenAiCall call;
+    call.run(stream_of("data: {\"choices\":[],\"prompt_filter_results\":[]}\n\n" + usual_stream()));
+    EXPECT_EQ(call.sink.text(), kUsualText);
+    EXPECT_EQ(call.sink.result().status, ECO2_OK);
 }
 
 }  // namespace

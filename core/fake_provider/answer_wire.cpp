@@ -1,0 +1,43 @@
+#include "fake_provider/answer_wire.hpp"
+
+#include "fake_provider/openai_wire.hpp"
+
+namespace eco2::fake {
+
+std::unique_ptr<AnswerWire> make_wire(Dialect dialect, AnswerId id) {
+    switch (dialect) {
+        case Dialect::responses: return make_responses_wire(std::move(id));
+        case Dialect::chat: break;
+    }
+    return make_chat_wire(std::move(id));
+}
+
+std::string error_body(Dialect, const ApiFault& fault) {
+    return openai_error_body(fault);
+}
+
+ApiFault context_length_fault(Dialect dialect) {
+    return {400,
+            "This model's maximum context length is 128000 tokens. However, your messages resulted in more tokens. "
+            "Please reduce the length of the messages.",
+            "invalid_request_error",
+            dialect == Dialect::responses ? "input" : "messages",
+            "context_length_exceeded"};
+}
+
+ApiFault quota_fault(Dialect) {
+    return {429,
+            "You exceeded your current quota, please check your plan and billing details.",
+            "insufficient_quota",
+            "",
+            "insufficient_quota"};
+}
+
+Headers usual_headers(Dialect, std::string request_id, std::int64_t took_ms) {
+    return {{"x-eco2-fake", "1"},
+            {"x-request-id", "req_" + std::move(request_id)},
+            {"openai-version", "2020-10-01"},
+            {"openai-processing-ms", std::to_string(took_ms)}};
+}
+
+}  // namespace eco2::fake
