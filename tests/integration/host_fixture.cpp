@@ -3,7 +3,9 @@
 #include "base/ids.hpp"
 #include "config/host_config.hpp"
 
+#include <chrono>
 #include <optional>
+#include <thread>
 
 namespace eco2::test {
 namespace {
@@ -104,6 +106,17 @@ Reply HostFixture::request(std::string_view method, std::string_view path, std::
 void HostFixture::fake(std::string_view behaviour) {
     const auto reply = http(fake_->port(), "POST", "/fake/behaviour", behaviour, {});
     ASSERT_EQ(reply.status, 200) << reply.body;
+}
+
+bool HostFixture::eventually(const std::function<bool()>& condition) {
+    const auto end = std::chrono::steady_clock::now() + std::chrono::seconds(5);
+    while (!condition()) {
+        if (std::chrono::steady_clock::now() > end) {
+            return false;
+        }
+        std::this_thread::sleep_for(std::chrono::milliseconds(2));
+    }
+    return true;
 }
 
 std::vector<std::string> HostFixture::log_lines() const {

@@ -9,6 +9,7 @@
 #include <gtest/gtest.h>
 
 #include <filesystem>
+#include <functional>
 #include <map>
 #include <memory>
 #include <mutex>
@@ -43,6 +44,9 @@ protected:
     /// POST /fake/behaviour.
     void fake(std::string_view behaviour);
     fake::FakeStats fake_stats() const { return fake_->stats(); }
+
+    /// Waits until `condition` holds; false after five seconds.
+    static bool eventually(const std::function<bool()>& condition);
 
     std::filesystem::path data_dir() const { return directory_ / "data"; }
     unsigned short port() const { return server_->port(); }

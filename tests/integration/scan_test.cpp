@@ -37,18 +37,6 @@ protected:
     static std::string photo_body(const std::filesystem::path& file) {
         return R"({"image":"data:image/jpeg;base64,)" + base64_encode(read(file)) + "\"}";
     }
-
-    /// Waits until `condition` holds; false after five seconds.
-    static bool eventually(const std::function<bool()>& condition) {
-        const auto end = steady_clock::now() + std::chrono::seconds(5);
-        while (!condition()) {
-            if (steady_clock::now() > end) {
-                return false;
-            }
-            std::this_thread::sleep_for(milliseconds(2));
-        }
-        return true;
-    }
 };
 
 TEST_F(Scan, tells_every_stage_once_and_the_result_last) {
