@@ -24,7 +24,8 @@ struct HttpRequest {
     Clock::Monotonic deadline = Clock::Monotonic::max();
     std::size_t response_bytes_max = 0;  // 0: limits::kUpstreamBodyBytesMax
     /// For URLs that strangers name: connects straight, never by a proxy, to addresses that were checked after the look-up, and
-    /// only where all of the name's are public; else ssrf_blocked, also where the name has none, so that inner names stay unknown.
+    /// only where all of the name's are public; else ssrf_blocked, also where the name has none, so that inner names stay
+    /// unknown.
     bool is_public_only = false;
 };
 

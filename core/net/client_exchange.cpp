@@ -26,8 +26,8 @@ bool is_ours(std::string_view name) {
 // One private address among public ones is refused as well: which one a name's owner lets us try is up to them.
 bool are_public(const Result<NameCache::Addresses>& addresses) {
     return addresses && !addresses->empty() && std::none_of(addresses->begin(), addresses->end(), [](const auto& address) {
-        return is_private_address(address.to_string());
-    });
+               return is_private_address(address.to_string());
+           });
 }
 
 }  // namespace

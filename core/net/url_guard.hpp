@@ -12,12 +12,13 @@ namespace eco2::net {
 struct UrlRules {
     std::vector<std::string> hosts{};     // exact host names in lower case; empty: any host
     bool allow_private = false;           // tests only: literal private addresses and http are let through
-    std::vector<std::string> channels{};    // the path is exactly /{channel}/{file}, with one of these channels; empty: any path
+    std::vector<std::string> channels{};  // the path is exactly /{channel}/{file}, with one of these channels; empty: any path
     std::vector<std::string> extensions{};  // of the path's last part, lower case with the dot; empty: any or none
-    bool needs_hex_name = false;          // the last part without its extension is 32 lower-case hex digits
+    bool needs_hex_name = false;            // the last part without its extension is 32 lower-case hex digits
 };
 
-/// The rules of the first clients: channels chat, scan and my; .jpg .jpeg .png .webp .gif; hex names. Their hosts are the caller's.
+/// The rules of the first clients: channels chat, scan and my; .jpg .jpeg .png .webp .gif; hex names. Their hosts are the
+/// caller's.
 UrlRules seed_url_rules();
 
 /// Checks one URL and returns it in normal form.
@@ -29,7 +30,8 @@ UrlRules seed_url_rules();
 ///         invalid_filename.
 Result<std::string> check_image_url(std::string_view url, const UrlRules& rules);
 
-/// True for what an image URL can be refused for, by these rules or when it is fetched: the client's fault, told in its own shape.
+/// True for what an image URL can be refused for, by these rules or when it is fetched: the client's fault, told in its own
+/// shape.
 bool is_image_url_fault(Errc code) noexcept;
 
 /// True for loopback, private, link-local, carrier, multicast, documentation and reserved addresses, IPv4 or IPv6 text.

@@ -241,9 +241,16 @@ TEST(UrlGuard, each_rule_of_the_path_stands_alone) {
 }
 
 TEST(UrlGuard, every_code_of_its_own_is_a_fault_of_the_image_url) {
-    for (const auto code : {Errc::image_url_required, Errc::https_required, Errc::invalid_host, Errc::ssrf_blocked,
-                            Errc::invalid_path_format, Errc::invalid_channel, Errc::invalid_extension, Errc::invalid_filename,
-                            Errc::image_unreachable, Errc::url_invalid}) {
+    for (const auto code : {Errc::image_url_required,
+                            Errc::https_required,
+                            Errc::invalid_host,
+                            Errc::ssrf_blocked,
+                            Errc::invalid_path_format,
+                            Errc::invalid_channel,
+                            Errc::invalid_extension,
+                            Errc::invalid_filename,
+                            Errc::image_unreachable,
+                            Errc::url_invalid}) {
         EXPECT_TRUE(is_image_url_fault(code));
     }
     EXPECT_FALSE(is_image_url_fault(Errc::image_too_large));
