@@ -26,6 +26,9 @@ inline constexpr std::size_t kQuestionBytesMax = 2'000;           // bytes of us
 inline constexpr std::size_t kInlineParseBytesMax = 64 * 1024;    // larger bodies are parsed on the blocking pool
 inline constexpr std::size_t kUrlBytesMax = 2'048;
 inline constexpr std::size_t kJsonDepthMax = 32;
+inline constexpr std::size_t kFormPartsMax = 16;            // the endpoints know five
+inline constexpr std::size_t kFormHeadBytesMax = 4 * 1024;  // of one part: a file name may be long
+inline constexpr std::size_t kFormNameBytesMax = 64;
 
 // photos
 inline constexpr std::size_t kImageBytesMax = 10 * 1024 * 1024;
@@ -38,6 +41,8 @@ inline constexpr std::size_t kImageThreads = 2;
 inline constexpr std::size_t kImageQueueBytesMax = 512 * 1024 * 1024;  // 256 photos of the largest size would be 2.5 GiB
 inline constexpr auto kImageDecodeTimeMax = 5s;                        // 40 MP take about 0.5 s; more is a hostile file
 inline constexpr std::size_t kImageSegmentsMax = 20'000;  // a 10 MB PNG with 8 KiB chunks has 1,300; read on an I/O thread
+inline constexpr int kImageRedirectsMax = 3;              // of a photo that the host fetches
+inline constexpr auto kImageFetchTimeMax = 10s;           // redirects and all; the run waits for it
 inline constexpr int kImageJpegQuality = 82;              // a photo of 1,024 px is then about 95 KB
 
 // upstream
@@ -64,35 +69,35 @@ inline constexpr auto kKeepAliveInterval = 1s;   // the seed's contract on class
 inline constexpr auto kDrainTimeout = 130s;      // a run's deadline and its last frame
 
 // who may use the host
-inline constexpr auto kKeyPollInterval = 1s;               // until a new or revoked API key counts
-inline constexpr std::size_t kJwtBytesMax = 8 * 1024;      // the request's head has 16 KiB
-inline constexpr std::size_t kJwtSecretBytesMin = 32;      // RFC 7518, 3.2: as long as the hash
-inline constexpr auto kStreamTokenLifetime = 60s;          // from asking for it to opening the stream
-inline constexpr std::size_t kStreamTokensMax = 100'000;   // of a host
+inline constexpr auto kKeyPollInterval = 1s;              // until a new or revoked API key counts
+inline constexpr std::size_t kJwtBytesMax = 8 * 1024;     // the request's head has 16 KiB
+inline constexpr std::size_t kJwtSecretBytesMin = 32;     // RFC 7518, 3.2: as long as the hash
+inline constexpr auto kStreamTokenLifetime = 60s;         // from asking for it to opening the stream
+inline constexpr std::size_t kStreamTokensMax = 100'000;  // of a host
 inline constexpr std::size_t kStreamTokensPerUserMax = 100;
-inline constexpr std::size_t kQuotaUsersMax = 1'000'000;   // remembered for a minute each
+inline constexpr std::size_t kQuotaUsersMax = 1'000'000;  // remembered for a minute each
 
 inline constexpr auto kAdminTimeout = 15s;  // of a command that asks a host on this machine
 
 // submitted runs
-inline constexpr auto kDeltaInterval = 100ms;       // words of a model come in one event per so long: durable ones cost a row each
-inline constexpr auto kRunStoreRetryDelay = 500ms;  // after a write that failed
+inline constexpr auto kDeltaInterval = 100ms;  // words of a model come in one event per so long: durable ones cost a row each
+inline constexpr auto kRunStoreRetryDelay = 500ms;                     // after a write that failed
 inline constexpr std::size_t kSubmittedBytesMax = 1024 * 1024 * 1024;  // photos and events of runs under way
 inline constexpr std::size_t kEndedBytesMax = 64 * 1024 * 1024;        // ended runs that polls find without the disk
 inline constexpr std::size_t kSubmittedBytesEach = 8 * 1024;           // of a run besides its photo, by measurement
-inline constexpr auto kRunCommitWindow = 5ms;          // one commit costs 0.4 ms of CPU, however many rows
-inline constexpr std::size_t kRunBatchMax = 4'096;     // writes of one commit: some 50 ms
-inline constexpr std::size_t kRunQueueMax = 100'000;   // waiting calls: 20 s of the heaviest load
-inline constexpr auto kRunExpireInterval = 1s;         // of looking for runs whose time is over
-inline constexpr std::size_t kRunExpireMax = 256;      // of them in one go, so that writes wait for less than 50 ms
+inline constexpr auto kRunCommitWindow = 5ms;                          // one commit costs 0.4 ms of CPU, however many rows
+inline constexpr std::size_t kRunBatchMax = 4'096;                     // writes of one commit: some 50 ms
+inline constexpr std::size_t kRunQueueMax = 100'000;                   // waiting calls: 20 s of the heaviest load
+inline constexpr auto kRunExpireInterval = 1s;                         // of looking for runs whose time is over
+inline constexpr std::size_t kRunExpireMax = 256;  // of them in one go, so that writes wait for less than 50 ms
 inline constexpr std::chrono::seconds kResultLifetime{3'600};
 inline constexpr std::chrono::seconds kDeadLetterLifetime{7 * 24 * 3'600};
-inline constexpr int kReplaysMax = 3;                  // of one dead run; then it is likely the run that is at fault
-inline constexpr int kRunRecoveriesMax = 10;                           // then it is likely the run that ends the host
-inline constexpr auto kStreamKeepAliveInterval = 15s;                  // the contract of the events endpoint
-inline constexpr std::chrono::seconds kResultWaitMax{120};             // of a request that waits for its result: a run's deadline
-inline constexpr std::size_t kIdempotencyKeyBytesMax = 255;            // a UUID has 36
-inline constexpr std::size_t kRunListMax = 200;                        // of one page
+inline constexpr int kReplaysMax = 3;                        // of one dead run; then it is likely the run that is at fault
+inline constexpr int kRunRecoveriesMax = 10;                 // then it is likely the run that ends the host
+inline constexpr auto kStreamKeepAliveInterval = 15s;        // the contract of the events endpoint
+inline constexpr std::chrono::seconds kResultWaitMax{120};   // of a request that waits for its result: a run's deadline
+inline constexpr std::size_t kIdempotencyKeyBytesMax = 255;  // a UUID has 36
+inline constexpr std::size_t kRunListMax = 200;              // of one page
 
 // files that people write
 inline constexpr std::size_t kConfigFileBytesMax =
@@ -126,13 +131,13 @@ inline constexpr auto kPluginHealthTimeout = 2s;              // an instance's s
 inline constexpr auto kGrantCommitWindow = 5ms;  // one commit costs 0.4 ms of CPU, however many rows
 inline constexpr std::size_t kGrantBatchMax = 256;
 inline constexpr std::size_t kGrantQueueMax = 10'000;
-inline constexpr std::size_t kKnownGrantsMax = 100'000;     // remembered (user, character) pairs that need no write
-inline constexpr std::size_t kGrantFieldBytesMax = 1'024;   // a plugin chooses code and name
-inline constexpr std::size_t kGrantSettleRows = 50;         // one settling costs one commit
-inline constexpr auto kGrantSettleInterval = 5s;            // so that the outbox is short after a quiet moment
-inline constexpr std::size_t kGrantSettleBatchMax = 1'000;  // keeps writes waiting for less than 50 ms
+inline constexpr std::size_t kKnownGrantsMax = 100'000;          // remembered (user, character) pairs that need no write
+inline constexpr std::size_t kGrantFieldBytesMax = 1'024;        // a plugin chooses code and name
+inline constexpr std::size_t kGrantSettleRows = 50;              // one settling costs one commit
+inline constexpr auto kGrantSettleInterval = 5s;                 // so that the outbox is short after a quiet moment
+inline constexpr std::size_t kGrantSettleBatchMax = 1'000;       // keeps writes waiting for less than 50 ms
 inline constexpr std::chrono::seconds kGrantExpireInterval{60};  // of looking for grants whose time is over
-inline constexpr auto kGrantBusyTimeout = 2s;               // a reader (CLI, backup) holds the lock for milliseconds
+inline constexpr auto kGrantBusyTimeout = 2s;                    // a reader (CLI, backup) holds the lock for milliseconds
 inline constexpr std::size_t kSqliteCheckBytesMax =
     64 * 1024 * 1024;  // checked whole at start-up (0.2 s); beyond it, as it is read
 

@@ -23,6 +23,10 @@ struct HttpRequest {
     std::string body;
     Clock::Monotonic deadline = Clock::Monotonic::max();
     std::size_t response_bytes_max = 0;  // 0: limits::kUpstreamBodyBytesMax
+    /// For URLs that strangers name: connects straight, never by a proxy, to addresses that were checked after the look-up, and
+    /// only where all of the name's are public; else ssrf_blocked, also where the name has none, so that inner names stay
+    /// unknown.
+    bool is_public_only = false;
 };
 
 /// What one exchange tells, on the I/O thread that started it; never from inside `start`, never two at once.
@@ -37,7 +41,7 @@ public:
     virtual Flow on_body(std::string_view chunk) = 0;
     /// Exactly once, last. Null: the whole response has come. The observer may be destroyed from inside.
     /// Errors: provider_unreachable, provider_tls, provider_reset, provider_timeout (deadline), provider_bad_answer
-    /// (not HTTP, or over a limit), cancelled.
+    /// (not HTTP, or over a limit), ssrf_blocked (is_public_only), cancelled.
     virtual void on_done(const Error* error) = 0;
 };
 

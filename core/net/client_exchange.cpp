@@ -3,6 +3,7 @@
 #include "base/discard.hpp"
 #include "base/limits.hpp"
 #include "base/text.hpp"
+#include "net/url_guard.hpp"
 
 #include <boost/asio/post.hpp>
 
@@ -20,6 +21,13 @@ bool is_ours(std::string_view name) {
     const std::string lower = to_lower_ascii(name);
     return lower == "host" || lower == "content-length" || lower == "connection" || lower == "transfer-encoding" ||
            lower == "accept-encoding" || lower == "user-agent" || lower == "proxy-authorization";
+}
+
+// One private address among public ones is refused as well: which one a name's owner lets us try is up to them.
+bool are_public(const Result<NameCache::Addresses>& addresses) {
+    return addresses && !addresses->empty() && std::none_of(addresses->begin(), addresses->end(), [](const auto& address) {
+               return is_private_address(address.to_string());
+           });
 }
 
 }  // namespace
@@ -55,7 +63,8 @@ void ClientExchange::begin() {
     if (state_ == State::done) {
         return;
     }
-    proxy_ = worker_->shared().proxies->proxy_for(url_.host);
+    // A proxy would look the name up itself: what it connects to cannot be checked from here.
+    proxy_ = request_.is_public_only ? nullptr : worker_->shared().proxies->proxy_for(url_.host);
     make_head();
     if (request_.deadline <= Steady::now()) {
         return fail_with(Errc::provider_timeout, "the deadline had passed before the request was sent");
@@ -68,14 +77,18 @@ void ClientExchange::again() {
     head_sent_ = 0;
     body_sent_ = 0;
     is_write_broken_ = false;
-    const std::string key = url_.origin();
-    if ((connection_ = worker_->take_idle(key)) != nullptr) {
+    if ((connection_ = worker_->take_idle(pool_key())) != nullptr) {
         is_reused_ = true;
         connection_->set_user(this);
         return on_ready();
     }
     is_reused_ = false;
     find_name();
+}
+
+// A connection to a private address must never serve a stranger's URL, so the two kinds share none.
+std::string ClientExchange::pool_key() const {
+    return request_.is_public_only ? "public " + url_.origin() : url_.origin();
 }
 
 void ClientExchange::find_name() {
@@ -90,6 +103,9 @@ void ClientExchange::find_name() {
 }
 
 void ClientExchange::on_addresses(const Result<NameCache::Addresses>& addresses) {
+    if (request_.is_public_only && !are_public(addresses)) {
+        return fail_with(Errc::ssrf_blocked, "the host has no public address");
+    }
     if (!addresses) {
         return fail_with(addresses.error().code, addresses.error().detail);
     }
@@ -112,7 +128,7 @@ void ClientExchange::connect_next() {
 
 bool ClientExchange::connect_to(const asio::ip::address& address) {
     drop_connection();
-    connection_ = std::make_shared<UpstreamConnection>(worker_, url_.origin());
+    connection_ = std::make_shared<UpstreamConnection>(worker_, pool_key());
     connection_->set_user(this);
     const std::string& port = proxy_ != nullptr ? proxy_->port : url_.port;
     const auto started = connection_->transport().connect(address, static_cast<unsigned short>(std::stoi(port)));

@@ -36,6 +36,7 @@ private:
     enum class State { finding_name, connecting, asking_proxy, securing, exchanging, done };
 
     void begin();
+    std::string pool_key() const;
     void find_name();
     void on_addresses(const Result<NameCache::Addresses>& addresses);
     void connect_next();

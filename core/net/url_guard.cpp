@@ -6,6 +6,7 @@
 #include "net/strict_uri.hpp"
 
 #include <algorithm>
+#include <array>
 
 namespace eco2::net {
 namespace urls = boost::urls;
@@ -108,7 +109,61 @@ std::string normal_form(const urls::url_view& url, std::string_view scheme, cons
     return out;
 }
 
+bool has(const std::vector<std::string>& list, std::string_view text) {
+    return std::find(list.begin(), list.end(), text) != list.end();
+}
+
+bool is_hex_name(std::string_view name) noexcept {
+    constexpr std::size_t kHexNameBytes = 32;
+    return name.size() == kHexNameBytes && name.find_first_not_of("0123456789abcdef") == name.npos;
+}
+
+// Compared as it is written: a percent-encoded letter has no honest use in a name of these forms.
+Result<void> check_path(std::string_view path, const UrlRules& rules) {
+    const std::string_view file = path.substr(path.rfind('/') + 1);
+    if (!rules.channels.empty()) {
+        const auto parts = std::count(path.begin(), path.end(), '/');
+        const std::string_view channel = path.substr(std::min<std::size_t>(path.size(), 1), path.rfind('/') - 1);
+        if (parts != 2 || channel.empty() || file.empty()) {
+            return fail(Errc::invalid_path_format);
+        }
+        if (!has(rules.channels, channel)) {
+            return fail(Errc::invalid_channel);
+        }
+    }
+    const auto dot = std::min(file.rfind('.'), file.size());
+    if (!rules.extensions.empty() && !has(rules.extensions, to_lower_ascii(file.substr(dot)))) {
+        return fail(Errc::invalid_extension);
+    }
+    if (rules.needs_hex_name && !is_hex_name(file.substr(0, dot))) {
+        return fail(Errc::invalid_filename);
+    }
+    return {};
+}
+
 }  // namespace
+
+UrlRules seed_url_rules() {
+    UrlRules rules;
+    rules.channels = {"chat", "scan", "my"};
+    rules.extensions = {".jpg", ".jpeg", ".png", ".webp", ".gif"};
+    rules.needs_hex_name = true;
+    return rules;
+}
+
+bool is_image_url_fault(Errc code) noexcept {
+    constexpr std::array kFaults = {Errc::image_url_required,
+                                    Errc::https_required,
+                                    Errc::invalid_host,
+                                    Errc::ssrf_blocked,
+                                    Errc::invalid_path_format,
+                                    Errc::invalid_channel,
+                                    Errc::invalid_extension,
+                                    Errc::invalid_filename,
+                                    Errc::image_unreachable,
+                                    Errc::url_invalid};
+    return std::find(kFaults.begin(), kFaults.end(), code) != kFaults.end();
+}
 
 Result<std::string> check_image_url(std::string_view url, const UrlRules& rules) {
     const auto parsed = parse_strict_uri(url);
@@ -134,6 +189,9 @@ Result<std::string> check_image_url(std::string_view url, const UrlRules& rules)
     }
     if (url.size() > limits::kUrlBytesMax) {
         return fail(Errc::url_invalid, "image_url is longer than " + std::to_string(limits::kUrlBytesMax) + " bytes");
+    }
+    if (auto checked = check_path(view_of(parsed->encoded_path()), rules); !checked) {
+        return checked.error();
     }
     return normal_form(*parsed, scheme, host->text);
 }

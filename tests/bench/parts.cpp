@@ -100,7 +100,7 @@ void parse_request(benchmark::State& state) {
 BENCHMARK(parse_request);
 
 void judge_url(benchmark::State& state) {
-    const net::UrlRules rules{{"images.example.com"}, false};
+    const net::UrlRules rules{.hosts = {"images.example.com"}};
     for (auto _ : state) {
         benchmark::DoNotOptimize(net::check_image_url("https://images.example.com/scan/a.jpg", rules).value());
     }

@@ -79,6 +79,49 @@ TEST_F(ClientTest, a_request_leaves_as_it_should_and_the_answer_comes_back) {
     EXPECT_EQ(seen->body(), "ok");
 }
 
+TEST_F(ClientTest, a_strangers_url_reaches_no_private_address) {
+    start();
+    for (const char* host : {"127.0.0.1", "localhost", "[::1]", "[::ffff:127.0.0.1]", "10.0.0.1", "no-such-host.invalid"}) {
+        auto seen = recorder();
+        auto asked = request();
+        asked.url = std::string("http://") + host + ":" + std::to_string(peer_.port()) + "/";
+        asked.is_public_only = true;
+        EXPECT_FALSE(seen->start(std::move(asked)));
+        EXPECT_EQ(seen->wait(), "SSRF_BLOCKED") << host;
+        EXPECT_EQ(seen->detail(), "the host has no public address") << host;
+    }
+    EXPECT_EQ(client_->stats().connections_opened, 0u);
+}
+
+TEST_F(ClientTest, a_strangers_url_takes_no_pooled_connection_of_the_hosts_own) {
+    start();
+    auto first = recorder();
+    EXPECT_FALSE(first->start(request()));
+    RawSocket server = peer_.accept();
+    server.read_until("\r\n\r\n{}");
+    server.send("HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n");
+    EXPECT_EQ(first->wait(), "ok");
+    auto second = recorder();
+    auto asked = request();
+    asked.is_public_only = true;
+    EXPECT_FALSE(second->start(std::move(asked)));
+    EXPECT_EQ(second->wait(), "SSRF_BLOCKED");
+    EXPECT_EQ(client_->stats().connections_reused, 0u);
+}
+
+TEST_F(ClientTest, a_strangers_url_goes_through_no_proxy) {
+    ClientOptions options;
+    options.https_proxy = "http://127.0.0.1:" + std::to_string(peer_.port());
+    start(std::move(options));
+    auto seen = recorder();
+    auto asked = request();
+    asked.url = "http://inner.invalid/";
+    asked.is_public_only = true;
+    EXPECT_FALSE(seen->start(std::move(asked)));
+    EXPECT_EQ(seen->wait(), "SSRF_BLOCKED");
+    EXPECT_EQ(client_->stats().connections_opened, 0u);
+}
+
 struct Answer {
     const char* what;
     std::string bytes;

@@ -196,8 +196,69 @@ TEST(UrlGuard, the_neighbours_of_private_nets_pass) {
     }
 }
 
+TEST(UrlGuard, the_first_clients_rules_and_the_order_of_their_codes) {
+    auto rules = seed_url_rules();
+    rules.hosts = {"img.example.com"};
+    const std::string name = "0123456789abcdef0123456789abcdef";
+    const std::string host = "https://img.example.com";
+    expect_all({{host + "/scan/" + name + ".jpg", host + "/scan/" + name + ".jpg"},
+                {host + "/chat/" + name + ".JPEG?x=/y.z", host + "/chat/" + name + ".JPEG?x=/y.z"},
+                {host + "/my/" + name + ".gif", host + "/my/" + name + ".gif"},
+                {"http://evil.example.com/x", kNoHttps},
+                {"https://evil.example.com/x", "INVALID_HOST"},
+                {"https://127.0.0.1/x", "INVALID_HOST"},
+                {host, "INVALID_PATH_FORMAT"},
+                {host + "/", "INVALID_PATH_FORMAT"},
+                {host + "/scan", "INVALID_PATH_FORMAT"},
+                {host + "/scan/", "INVALID_PATH_FORMAT"},
+                {host + "//" + name + ".jpg", "INVALID_PATH_FORMAT"},
+                {host + "/scan/x/" + name + ".jpg", "INVALID_PATH_FORMAT"},
+                {host + "/scan/" + name + ".jpg/", "INVALID_PATH_FORMAT"},
+                {host + "/other/x", "INVALID_CHANNEL"},
+                {host + "/%73can/" + name + ".jpg", "INVALID_CHANNEL"},
+                {host + "/Scan/" + name + ".jpg", "INVALID_CHANNEL"},
+                {host + "/scan/x", "INVALID_EXTENSION"},
+                {host + "/scan/" + name, "INVALID_EXTENSION"},
+                {host + "/scan/" + name + ".", "INVALID_EXTENSION"},
+                {host + "/scan/x.exe", "INVALID_EXTENSION"},
+                {host + "/scan/" + name + ".jpg.exe", "INVALID_EXTENSION"},
+                {host + "/scan/" + name + ".svg?x=.jpg", "INVALID_EXTENSION"},
+                {host + "/scan/x.jpg", "INVALID_FILENAME"},
+                {host + "/scan/.jpg", "INVALID_FILENAME"},
+                {host + "/scan/" + name + "0.jpg", "INVALID_FILENAME"},
+                {host + "/scan/" + name.substr(1) + "A.jpg", "INVALID_FILENAME"},
+                {host + "/scan/" + name + ".x.jpg", "INVALID_FILENAME"}},
+               rules);
+    rules.hosts.clear();
+    expect_all({{"https://127.0.0.1/x", kBlocked}}, rules);
+}
+
+TEST(UrlGuard, each_rule_of_the_path_stands_alone) {
+    expect_all({{"https://e.com/a/b/c.png", "https://e.com/a/b/c.png"}, {"https://e.com/a.b/c", "INVALID_EXTENSION"}},
+               {.extensions = {".png"}});
+    expect_all({{"https://e.com/a/c", "https://e.com/a/c"}, {"https://e.com/b/c", "INVALID_CHANNEL"}}, {.channels = {"a"}});
+    expect_all({{"https://e.com/x.jpg", "INVALID_FILENAME"}}, {.needs_hex_name = true});
+}
+
+TEST(UrlGuard, every_code_of_its_own_is_a_fault_of_the_image_url) {
+    for (const auto code : {Errc::image_url_required,
+                            Errc::https_required,
+                            Errc::invalid_host,
+                            Errc::ssrf_blocked,
+                            Errc::invalid_path_format,
+                            Errc::invalid_channel,
+                            Errc::invalid_extension,
+                            Errc::invalid_filename,
+                            Errc::image_unreachable,
+                            Errc::url_invalid}) {
+        EXPECT_TRUE(is_image_url_fault(code));
+    }
+    EXPECT_FALSE(is_image_url_fault(Errc::image_too_large));
+    EXPECT_FALSE(is_image_url_fault(Errc::internal));
+}
+
 TEST(UrlGuard, a_host_list_is_exact) {
-    const UrlRules rules{.hosts = {"img.example.com"}, .allow_private = false};
+    const UrlRules rules{.hosts = {"img.example.com"}};
     expect_all({{"https://img.example.com/a", "https://img.example.com/a"},
                 {"https://IMG.example.com./a", "https://img.example.com/a"},
                 {"https://x.img.example.com/a", "INVALID_HOST"},
@@ -216,7 +277,7 @@ TEST(UrlGuard, length_is_limited) {
 }
 
 TEST(UrlGuard, tests_may_let_private_addresses_and_http_through) {
-    const UrlRules rules{.hosts = {}, .allow_private = true};
+    const UrlRules rules{.allow_private = true};
     expect_all({{"http://127.0.0.1:8080/a", "http://127.0.0.1:8080/a"},
                 {"https://localhost/", "https://localhost/"},
                 {"ftp://127.0.0.1/", kNoHttps}},
