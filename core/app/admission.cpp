@@ -12,28 +12,42 @@
 namespace eco2::app {
 namespace {
 
-net::UrlRules url_rules(const config::HostConfig& config) {
-    net::UrlRules rules;
-    rules.hosts = config.image.hosts;
-    rules.allow_private = config.image.allow_private;
-    return rules;
+net::ImageFetcher::Options fetch_options(const config::HostConfig& config) {
+    return {image_url_rules(config), config.image.bytes_max, config.image.fetch_timeout};
 }
 
 }  // namespace
+
+net::UrlRules image_url_rules(const config::HostConfig& config) {
+    const auto& url = config.image.url;
+    net::UrlRules rules = url.is_seed_profile ? net::seed_url_rules() : net::UrlRules{};
+    rules.hosts = config.image.hosts;
+    rules.allow_private = config.image.allow_private;
+    rules.needs_listed_host = config.is_production;
+    if (!url.is_seed_profile) {
+        rules.channels = url.channels;
+        rules.extensions = url.extensions;
+        rules.needs_hex_name = url.needs_hex_name;
+    }
+    return rules;
+}
 
 struct Admitter::Work {
     AdmissionPtr admission;
     Then then;
     bool wants_fingerprint = false;
+    std::string content_type;
     std::string body;
     Result<ScanRequest> request = fail(Errc::draining);
+    std::unique_ptr<net::ImageFetcher::Fetch> fetch;
 
     void refuse(const Error& error) const { then.refuse(*admission, error); }
     void parse() {
         if (wants_fingerprint) {
             admission->fingerprint = sha256_hex(admission->input.language + '\n' + body);
         }
-        request = parse_scan_request(body);
+        const bool is_form = to_lower_ascii(content_type).starts_with("multipart/");
+        request = is_form ? parse_scan_form(body, content_type) : parse_scan_request(body);
         discard(body);
     }
 };
@@ -47,7 +61,10 @@ net::ServerResponse refusal(const Admission& admission, const Error& error) {
 }
 
 Admitter::Admitter(runtime::Host& host, std::shared_ptr<Access> access)
-    : host_(host), access_(std::move(access)), url_rules_(url_rules(host.config())) {}
+    : host_(host),
+      access_(std::move(access)),
+      url_rules_(image_url_rules(host.config())),
+      fetcher_(fetch_options(host.config()), host.client(), system_clock()) {}
 
 void Admitter::admit(const ExchangePtr& exchange, std::string_view pipeline, bool wants_fingerprint, Then then) {
     auto work = std::make_shared<Work>();
@@ -72,14 +89,12 @@ void Admitter::admit(const ExchangePtr& exchange, std::string_view pipeline, boo
     if (admission.context == nullptr) {
         return work->refuse(fail(host_.is_configured(pipeline) ? Errc::not_ready : Errc::not_found));
     }
-    if (request.header("content-type").starts_with("multipart/")) {
-        return work->refuse(fail(Errc::unsupported_media_type));
-    }
     admission.input.user_id = std::move(caller->user_id);
     if (const auto traceparent = request.header("traceparent"); is_traceparent(traceparent)) {
         admission.input.traceparent = traceparent;
     }
     admission.input.language = admission.context->pipeline->language(request.header("accept-language"));
+    work->content_type = request.header("content-type");
     work->body = std::move(request.body);
     read_body(work);
 }
@@ -114,6 +129,12 @@ void Admitter::with_request(const std::shared_ptr<Work>& work) {
     auto& input = work->admission->input;
     const auto& pipeline = *work->admission->context->pipeline;
     const auto& definition = pipeline.definition();
+    if (!request.language.empty()) {
+        input.language = pipeline.language(request.language);
+        if (input.language != request.language) {
+            return work->refuse(fail(Errc::invalid_field, "language must be one of the pipeline's"));
+        }
+    }
     input.model = request.model.empty() ? definition.models.front() : request.model;
     if (!pipeline.knows_model(input.model)) {
         return work->refuse(fail(Errc::unsupported_model));
@@ -129,20 +150,46 @@ void Admitter::with_request(const std::shared_ptr<Work>& work) {
                      : default_question != definition.default_question.end() ? default_question->second
                                                                              : std::string();
     if (request.image) {
-        return host_.photos().prepare(std::move(*request.image),
-                                      [self = shared_from_this(), work](Result<intake::Photo> photo) {
-                                          self->with_photo(work, std::move(photo));
-                                      });
+        return with_bytes(work, std::move(*request.image));
     }
-    if (request.image_url.empty()) {
-        return definition.image == Need::required ? work->refuse(fail(Errc::image_url_required)) : take_place(work);
+    if (!request.image_url.empty()) {
+        return with_url(work);
     }
-    auto url = net::check_image_url(request.image_url, url_rules_);
-    if (!url) {
-        return work->refuse(url.error());
+    definition.image == Need::required ? work->refuse(fail(Errc::image_url_required)) : take_place(work);
+}
+
+void Admitter::with_url(const std::shared_ptr<Work>& work) {
+    const auto& text = work->request.value().image_url;
+    auto& input = work->admission->input;
+    if (host_.config().image.url_mode == config::ImageUrlMode::pass) {
+        auto url = net::check_image_url(text, url_rules_);
+        if (!url) {
+            return work->refuse(url.error());
+        }
+        input.image_url = std::make_shared<const std::string>(std::move(url.value()));
+        return take_place(work);
     }
-    input.image_url = std::make_shared<const std::string>(std::move(url.value()));
-    take_place(work);
+    const auto deadline = system_clock().now() + host_.config().image.fetch_timeout;
+    auto fetch = fetcher_.fetch(text, deadline, [self = shared_from_this(), work](Result<std::string> bytes) {
+        const auto ended = std::exchange(work->fetch, nullptr);
+        bytes ? self->with_bytes(work, std::move(bytes.value())) : work->refuse(bytes.error());
+    });
+    if (!fetch) {
+        return work->refuse(fetch.error());
+    }
+    // The fetch holds the work and the work the fetch, until it is done or its client has gone.
+    work->fetch = std::move(fetch.value());
+    work->admission->exchange->on_client_gone([weak = std::weak_ptr(work)] {
+        if (const auto left = weak.lock()) {
+            left->fetch.reset();
+        }
+    });
+}
+
+void Admitter::with_bytes(const std::shared_ptr<Work>& work, std::string bytes) {
+    host_.photos().prepare(std::move(bytes), [self = shared_from_this(), work](Result<intake::Photo> photo) {
+        self->with_photo(work, std::move(photo));
+    });
 }
 
 void Admitter::with_photo(const std::shared_ptr<Work>& work, Result<intake::Photo> photo) {
@@ -152,6 +199,7 @@ void Admitter::with_photo(const std::shared_ptr<Work>& work, Result<intake::Phot
     auto& input = work->admission->input;
     input.image_bytes = std::make_shared<const std::string>(std::move(photo.value().bytes));
     input.image_mime = std::move(photo.value().mime);
+    input.image_sha256 = std::move(photo.value().sha256);
     take_place(work);
 }
 

@@ -3,7 +3,7 @@
 #include "app/access.hpp"
 #include "app/router.hpp"
 #include "app/scan_request.hpp"
-#include "net/url_guard.hpp"
+#include "net/image_fetcher.hpp"
 #include "runtime/host.hpp"
 
 #include <functional>
@@ -46,13 +46,19 @@ private:
 
     void read_body(const std::shared_ptr<Work>& work);
     void with_request(const std::shared_ptr<Work>& work);
+    void with_url(const std::shared_ptr<Work>& work);
+    void with_bytes(const std::shared_ptr<Work>& work, std::string bytes);
     void with_photo(const std::shared_ptr<Work>& work, Result<intake::Photo> photo);
     void take_place(const std::shared_ptr<Work>& work);
 
     runtime::Host& host_;
     const std::shared_ptr<Access> access_;
     const net::UrlRules url_rules_;
+    net::ImageFetcher fetcher_;
 };
+
+/// Which image URLs this host's clients may name.
+net::UrlRules image_url_rules(const config::HostConfig& config);
 
 /// The refusal's body and status, in the host's usual shape: {"detail","code"}.
 net::ServerResponse refusal(const Admission& admission, const Error& error);

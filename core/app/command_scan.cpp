@@ -1,3 +1,4 @@
+#include "app/admission.hpp"
 #include "app/auth.hpp"
 #include "app/commands.hpp"
 #include "app/scan_frames.hpp"
@@ -174,7 +175,7 @@ int scan(const CommonOptions& common, const ScanOptions& options) {
     }
     std::string photo;
     if (options.input.find("://") != std::string::npos) {
-        auto url = net::check_image_url(options.input, {host.config().image.hosts, host.config().image.allow_private});
+        auto url = net::check_image_url(options.input, image_url_rules(host.config()));
         if (!url) {
             print_error(url.error());
             return kFailed;

@@ -14,12 +14,6 @@
 namespace eco2::app {
 namespace {
 
-bool is_url_fault(Errc code) {
-    constexpr std::array kFaults = {
-        Errc::image_url_required, Errc::https_required, Errc::invalid_host, Errc::ssrf_blocked, Errc::url_invalid};
-    return std::find(kFaults.begin(), kFaults.end(), code) != kFaults.end();
-}
-
 /// A whole run's metrics have names of their own in the seed.
 std::string_view step_name(std::string_view stage) {
     return stage == "rule" ? "rag" : stage;
@@ -87,7 +81,7 @@ void ScanApi::refuse(const Admission& admission, const Error& error, Mode mode) 
     if (mode == Mode::stream) {
         host_.metrics().scan_sse_requests_total.with({"rejected"}).add();
     }
-    if (!is_url_fault(error.code)) {
+    if (!net::is_image_url_fault(error.code)) {
         admission.exchange->respond(refusal(admission, error));
     } else if (mode == Mode::whole) {
         admission.exchange->respond(json_response(200, failed_result(admission.id, error)));

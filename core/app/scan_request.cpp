@@ -2,6 +2,7 @@
 
 #include "base/limits.hpp"
 #include "base/text.hpp"
+#include "protocol/multipart.hpp"
 
 #include <boost/json/parse.hpp>
 
@@ -39,7 +40,49 @@ Result<std::string> decode_data_url(std::string_view url) {
     return std::move(*bytes);
 }
 
+/// What holds however the request was written.
+Result<void> check(const ScanRequest& request, bool has_image) {
+    if (has_image && !request.image_url.empty()) {
+        return fail(Errc::invalid_field, "send image or image_url, not both");
+    }
+    if (request.question.size() > limits::kQuestionBytesMax) {
+        return fail(Errc::invalid_field, "user_input is longer than " + std::to_string(limits::kQuestionBytesMax) + " bytes");
+    }
+    return {};
+}
+
 }  // namespace
+
+Result<ScanRequest> parse_scan_form(std::string_view body, std::string_view content_type) {
+    const auto parts = parse_form(body, content_type);
+    if (!parts) {
+        return parts.error();
+    }
+    ScanRequest request;
+    for (const auto& part : *parts) {
+        const auto text = trim(part.body);
+        if (part.name == "image") {
+            request.image = std::string(part.body);
+            continue;
+        }
+        if (!is_valid_utf8(text)) {
+            return fail(Errc::invalid_field, shorten(part.name, 40) + " is no UTF-8 text");
+        }
+        if (part.name == "image_url") {
+            request.image_url = text;
+        } else if (part.name == "user_input") {
+            request.question = text;
+        } else if (part.name == "model") {
+            request.model = text;
+        } else if (part.name == "language") {
+            request.language = text;
+        }
+    }
+    if (auto checked = check(request, request.image.has_value()); !checked) {
+        return checked.error();
+    }
+    return request;
+}
 
 Result<ScanRequest> parse_scan_request(std::string_view body) {
     json::error_code ec;
@@ -58,7 +101,7 @@ Result<ScanRequest> parse_scan_request(std::string_view body) {
         std::string_view name;
         std::string_view text;
     };
-    Field fields[] = {{"image_url", {}}, {"image", {}}, {"user_input", {}}, {"model", {}}};
+    Field fields[] = {{"image_url", {}}, {"image", {}}, {"user_input", {}}, {"model", {}}, {"language", {}}};
     for (auto& field : fields) {
         auto text = text_field(*object, field.name);
         if (!text) {
@@ -66,16 +109,14 @@ Result<ScanRequest> parse_scan_request(std::string_view body) {
         }
         field.text = text.value();
     }
-    const auto& [image_url, image, user_input, model] = fields;
-    if (!image.text.empty() && !image_url.text.empty()) {
-        return fail(Errc::invalid_field, "send image or image_url, not both");
-    }
-    if (user_input.text.size() > limits::kQuestionBytesMax) {
-        return fail(Errc::invalid_field, "user_input is longer than " + std::to_string(limits::kQuestionBytesMax) + " bytes");
-    }
+    const auto& [image_url, image, user_input, model, language] = fields;
     request.image_url = trim(image_url.text);
     request.question = trim(user_input.text);
     request.model = model.text;
+    request.language = language.text;
+    if (auto checked = check(request, !image.text.empty()); !checked) {
+        return checked.error();
+    }
     if (!image.text.empty()) {
         auto bytes = decode_data_url(image.text);
         if (!bytes) {

@@ -117,6 +117,30 @@ private:
         return hosts;
     }
 
+    std::vector<std::string> plain_texts(Section& section, std::string_view key) {
+        std::vector<std::string> out;
+        for (const PlacedText& text : section.texts(key).value_or(std::vector<PlacedText>{})) {
+            out.push_back(text.text);
+        }
+        return out;
+    }
+
+    void read_image_url(Section section) {
+        ImageUrlConfig& to = config_.image.url;
+        if (const auto profile = section.choice("profile", {"open", "seed"})) {
+            to.is_seed_profile = *profile == 1;
+        }
+        to.channels = plain_texts(section, "channels");
+        to.extensions = plain_texts(section, "extensions");
+        section.set_boolean("hex_names", to.needs_hex_name);
+        for (const auto& extension : to.extensions) {
+            if (extension.size() < 2 || extension.front() != '.' || extension != to_lower_ascii(extension)) {
+                section.problem("extensions", "\"" + shorten(extension, 40) + "\" is none; must be such as \".jpg\", in lower case");
+            }
+        }
+        section.finish();
+    }
+
     void read_image() {
         Section section = root_.table("image");
         ImageConfig& to = config_.image;
@@ -126,6 +150,11 @@ private:
             }
         }
         section.set_boolean("allow_private", to.allow_private);
+        if (const auto mode = section.choice("url_mode", {"pass", "fetch"})) {
+            to.url_mode = *mode == 0 ? ImageUrlMode::pass : ImageUrlMode::fetch;
+        }
+        section.set_duration("fetch_timeout_ms", to.fetch_timeout, 100, 120'000);
+        read_image_url(section.table("url"));
         section.set_count("bytes_max", to.bytes_max, 1'024, 128 * 1'024 * 1'024);
         section.set_count("pixels_max", to.pixels_max, 1'024, 400 * kMillion);
         section.set_count("side_max", to.side_max, limits::kImageSideMin, 65'535);

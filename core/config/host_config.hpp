@@ -80,7 +80,20 @@ struct LogConfig {
     LogFormat format = LogFormat::json;
 };
 
+/// Which image URLs a request may name, besides https and the hosts.
+struct ImageUrlConfig {
+    bool is_seed_profile = false;          // /{chat,scan,my}/<32 hex digits>.<jpg, jpeg, png, webp or gif>
+    std::vector<std::string> channels;     // empty: any path
+    std::vector<std::string> extensions;   // lower case with the dot; empty: any
+    bool needs_hex_name = false;
+};
+
+enum class ImageUrlMode { pass, fetch };
+
 struct ImageConfig {
+    ImageUrlConfig url;
+    ImageUrlMode url_mode = ImageUrlMode::pass;
+    std::chrono::milliseconds fetch_timeout = limits::kImageFetchTimeMax;
     std::vector<std::string> hosts;  // lower case; empty: any in development, none in production
     bool allow_private = false;
     std::size_t bytes_max = limits::kImageBytesMax;

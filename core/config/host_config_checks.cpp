@@ -208,6 +208,12 @@ void check_together(Problems& problems, const HostConfig& config, const Section&
                      "image.allow_private",
                      "is for tests and refused where plugins.profile is \"production\"; must be false");
     }
+    if (config.is_production && config.image.url_mode == ImageUrlMode::fetch && !config.http.proxy.empty()) {
+        problems.add(place_in("image", "url_mode"),
+                     "image.url_mode",
+                     "\"fetch\" never uses http.proxy, since a proxy would look names up itself: this host must reach the image "
+                     "hosts directly; use \"pass\" or no proxy");
+    }
     if (config.image.side_target > config.image.side_max) {
         problems.add(
             place_in("image", "side_target"), "image.side_target", "is larger than image.side_max; must be at most as large");

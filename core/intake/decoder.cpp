@@ -1,5 +1,7 @@
 #include "intake/decoder.hpp"
 
+#include "base/hash.hpp"
+
 #include "base/text.hpp"
 
 #include <vips/vips.h>
@@ -172,8 +174,11 @@ Result<Photo> encode(const Image& in, int quality) {
         return fail(Errc::image_broken, "the image cannot be encoded");
     }
     const std::unique_ptr<void, void (*)(void*)> holder(data, g_free);
-    return Photo{std::string(static_cast<const char*>(data), size),
+    std::string bytes(static_cast<const char*>(data), size);
+    auto sha256 = sha256_hex(bytes);
+    return Photo{std::move(bytes),
                  "image/jpeg",
+                 std::move(sha256),
                  vips_image_get_width(in.get()),
                  vips_image_get_height(in.get())};
 }

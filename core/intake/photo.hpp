@@ -23,6 +23,7 @@ namespace eco2::intake {
 struct Photo {
     std::string bytes;
     std::string mime;
+    std::string sha256;  // of the bytes, 64 hex digits
     int width = 0;
     int height = 0;
 };

@@ -178,7 +178,8 @@ Result<std::string> check_image_url(std::string_view url, const UrlRules& rules)
     if (!host) {
         return host.error();
     }
-    if (!rules.hosts.empty() && std::find(rules.hosts.begin(), rules.hosts.end(), host->text) == rules.hosts.end()) {
+    const bool is_list_meant = !rules.hosts.empty() || rules.needs_listed_host;
+    if (is_list_meant && std::find(rules.hosts.begin(), rules.hosts.end(), host->text) == rules.hosts.end()) {
         return fail(Errc::invalid_host);
     }
     if (host->is_private && !rules.allow_private) {

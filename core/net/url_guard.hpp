@@ -15,6 +15,7 @@ struct UrlRules {
     std::vector<std::string> channels{};  // the path is exactly /{channel}/{file}, with one of these channels; empty: any path
     std::vector<std::string> extensions{};  // of the path's last part, lower case with the dot; empty: any or none
     bool needs_hex_name = false;            // the last part without its extension is 32 lower-case hex digits
+    bool needs_listed_host = false;         // an empty list of hosts then lets none in
 };
 
 /// The rules of the first clients: channels chat, scan and my; .jpg .jpeg .png .webp .gif; hex names. Their hosts are the

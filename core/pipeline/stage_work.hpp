@@ -20,6 +20,7 @@ struct RunInput {
     SharedText image_url;    // null: none
     SharedText image_bytes;  // null: none; already cleaned by intake
     std::string image_mime;
+    std::string image_sha256;  // of the bytes; empty: none
     std::string traceparent;
     bool wants_deltas = false;  // somebody reads the answer's words as they come
 };

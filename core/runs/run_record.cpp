@@ -46,6 +46,7 @@ std::string input_record(const RunInput& input) {
     }
     if (!input.image_mime.empty()) {
         object["image_mime"] = input.image_mime;
+        object["image_sha256"] = input.image_sha256;
     }
     if (!input.traceparent.empty()) {
         object["traceparent"] = input.traceparent;
@@ -63,6 +64,7 @@ Result<RunInput> read_input_record(std::string_view text) {
     input.question = text_of(*object, "question");
     input.model = text_of(*object, "model");
     input.image_mime = text_of(*object, "image_mime");
+    input.image_sha256 = text_of(*object, "image_sha256");
     input.traceparent = text_of(*object, "traceparent");
     if (auto url = text_of(*object, "image_url"); !url.empty()) {
         input.image_url = std::make_shared<const std::string>(std::move(url));

@@ -77,6 +77,7 @@ public:
     const config::HostConfig& config() const noexcept { return config_; }
     observe::JsonLog& log() noexcept { return log_; }
     observe::Metrics& metrics() noexcept { return metrics_; }
+    HttpClientDoor& client() noexcept { return client_; }
     net::IoThreads& threads() noexcept { return threads_; }
     intake::PhotoIntake& photos() noexcept { return photos_; }
     plugin_host::PluginHost& plugins() noexcept { return *plugins_; }

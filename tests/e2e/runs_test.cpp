@@ -37,7 +37,7 @@ protected:
 
     void kill_serve() {
         serve_process->signal(SIGKILL);
-        (void)serve_process->exit_code(10s);
+        (void)serve_process->exit_code_within(10s);
         serve_process.reset();
     }
 };
@@ -73,7 +73,8 @@ TEST_F(SubmittedRunsProgram, two_hundred_survive_five_kills_each_ends_once_and_n
         for (const auto& data : all(text, "event: answer.delta\ndata: (.*)\n")) {
             words += boost::json::parse(data).at("text").as_string();
         }
-        EXPECT_EQ(boost::json::parse(result(id).body).at("pipeline_result").at("final_answer").at("user_answer"), words) << id;
+        const auto answer = boost::json::parse(result(id).body).at("pipeline_result").at("final_answer").at("user_answer");
+        EXPECT_EQ(std::string(answer.as_string()), words) << id;
     }
     // A call whose answer had come but was not written down when the kill came counts as one in flight: a few milliseconds' worth.
     const auto paid = fake_count("completed");
@@ -98,12 +99,12 @@ TEST_F(SubmittedRunsProgram, the_command_line_lists_shows_replays_cancels_and_fo
     ASSERT_EQ(replay.exit_code, 0) << replay;
     const std::string again(boost::json::parse(replay.out).at("job_id").as_string());
     ASSERT_TRUE(eventually([&] { return result(again).status == 200; }));
-    EXPECT_EQ(boost::json::parse(result(again).body).at("status"), "completed");
+    EXPECT_NE(result(again).body.find("\"status\":\"completed\""), std::string::npos);
     EXPECT_EQ(fake_count("requests"), requests + 1) << "the photo is not looked at again";
     EXPECT_EQ(run({"runs", "cancel", again, "--data", data_dir}).exit_code, 1);
     EXPECT_EQ(run({"runs", "replay", again, "--data", data_dir}).exit_code, 1);
     const auto forget = run({"users", "forget", "00000000-0000-0000-0000-000000000000", "--data", data_dir});
-    EXPECT_EQ(boost::json::parse(forget.out).at("runs"), 2) << forget;
+    EXPECT_TRUE(forget.shows("\"runs\":2,")) << forget;
     EXPECT_EQ(result(dead).status, 404);
     EXPECT_EQ(run({"users", "forget", "bob", "--data", data_dir}).exit_code, 2);
     EXPECT_EQ(stop_serve(), 0);

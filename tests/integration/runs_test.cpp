@@ -18,6 +18,10 @@ const std::string kSubmit = "/api/v1/scan";
 const std::string kAnna = "x-user-id: 11111111-1111-1111-1111-111111111111\r\n";
 const std::string kBert = "x-user-id: 22222222-2222-2222-2222-222222222222\r\n";
 
+std::string text_at(const boost::json::value& value, std::string_view name) {
+    return std::string(value.at(name).as_string());
+}
+
 class Runs : public HostFixture {
 protected:
     /// The shipped configuration with one change, and the rest beside it.
@@ -38,7 +42,7 @@ protected:
     std::string submit(std::string_view headers = {}, std::string_view body = kUrlBody) {
         const auto reply = request("POST", kSubmit, body, headers);
         EXPECT_EQ(reply.status, 202) << reply.body;
-        return reply.status == 202 ? std::string(boost::json::parse(reply.body).at("job_id").as_string()) : "";
+        return reply.status == 202 ? text_at(boost::json::parse(reply.body), "job_id") : "";
     }
     Reply get(const std::string& id, std::string_view what, std::string_view headers = {}) {
         return request("GET", kSubmit + "/" + id + "/" + std::string(what), {}, headers);
@@ -58,10 +62,10 @@ TEST_F(Runs, submit_stream_and_result_are_the_contract) {
     const auto reply = request("POST", kSubmit, kUrlBody);
     EXPECT_EQ(reply.status, 202);
     const auto accepted = boost::json::parse(reply.body);
-    const std::string id(accepted.at("job_id").as_string());
-    EXPECT_EQ(accepted.at("stream_url"), "/api/v1/scan/" + id + "/events");
-    EXPECT_EQ(accepted.at("result_url"), "/api/v1/scan/" + id + "/result");
-    EXPECT_EQ(accepted.at("status"), "queued");
+    const auto id = text_at(accepted, "job_id");
+    EXPECT_EQ(text_at(accepted, "stream_url"), "/api/v1/scan/" + id + "/events");
+    EXPECT_EQ(text_at(accepted, "result_url"), "/api/v1/scan/" + id + "/result");
+    EXPECT_EQ(text_at(accepted, "status"), "queued");
     const auto stream = get(id, "events");
     EXPECT_NE(stream.head.find("text/event-stream"), std::string::npos);
     std::string story;
@@ -71,7 +75,7 @@ TEST_F(Runs, submit_stream_and_result_are_the_contract) {
     for (std::sregex_iterator it(stream.body.begin(), stream.body.end(), pattern), end; it != end; ++it) {
         EXPECT_EQ((*it)[1], std::to_string(++number));
         const auto data = boost::json::parse(std::string((*it)[3]));
-        EXPECT_EQ(data.at("job_id"), id);
+        EXPECT_EQ(text_at(data, "job_id"), id);
         if ((*it)[2] == "answer.delta") {
             words += data.at("text").as_string();
             continue;
@@ -80,8 +84,8 @@ TEST_F(Runs, submit_stream_and_result_are_the_contract) {
     }
     EXPECT_EQ(story, "queued0 vision10 vision11 rule20 rule21 answer30 answer31 reward40 reward41 done51 ");
     const auto final_result = boost::json::parse(result(id));
-    EXPECT_EQ(final_result.at("pipeline_result").at("final_answer").at("user_answer"), words);
-    EXPECT_EQ(final_result.at("task_id"), id);
+    EXPECT_EQ(text_at(final_result.at("pipeline_result").at("final_answer"), "user_answer"), words);
+    EXPECT_EQ(text_at(final_result, "task_id"), id);
 }
 
 TEST_F(Runs, a_result_that_is_not_there_yet_says_when_to_come_back) {
@@ -95,8 +99,8 @@ TEST_F(Runs, a_result_that_is_not_there_yet_says_when_to_come_back) {
     }));
     EXPECT_EQ(reply.status, 202);
     EXPECT_NE(reply.head.find("retry-after: 2"), std::string::npos);
-    EXPECT_EQ(boost::json::parse(reply.body).at("status"), "processing");
-    EXPECT_EQ(boost::json::parse(reply.body).at("current_stage"), "vision");
+    EXPECT_EQ(text_at(boost::json::parse(reply.body), "status"), "processing");
+    EXPECT_EQ(text_at(boost::json::parse(reply.body), "current_stage"), "vision");
 }
 
 TEST_F(Runs, cut_anywhere_and_resumed_the_transcript_is_the_uncut_one) {
@@ -166,7 +170,7 @@ TEST_F(Runs, a_failure_is_an_event_of_its_own_and_the_result) {
     const auto stream = get(id, "events").body;
     EXPECT_NE(stream.find("event: error\ndata: "), std::string::npos) << stream;
     EXPECT_NE(stream.find("\"seq\":12"), std::string::npos);
-    EXPECT_EQ(boost::json::parse(result(id)).at("status"), "failed");
+    EXPECT_EQ(text_at(boost::json::parse(result(id)), "status"), "failed");
 }
 
 TEST_F(Runs, one_idempotency_key_is_one_run_however_it_is_spelt_and_however_often_it_comes) {
@@ -236,7 +240,7 @@ TEST_F(Runs, a_cancelled_run_closes_its_upstream_and_says_so) {
     EXPECT_TRUE(eventually([&] { return fake_stats().open == 1; }));
     EXPECT_EQ(request("POST", kSubmit + "/" + id + "/cancel").status, 200);
     EXPECT_TRUE(eventually([&] { return fake_stats().open == 0; }));
-    EXPECT_EQ(boost::json::parse(result(id)).at("error"), "CANCELLED");
+    EXPECT_EQ(text_at(boost::json::parse(result(id)), "error"), "CANCELLED");
     EXPECT_EQ(request("POST", kSubmit + "/" + id + "/cancel").status, 409);
 }
 
@@ -274,7 +278,7 @@ TEST_F(Runs, another_pipeline_has_the_same_endpoints) {
     const std::string base = "/api/v1/pipelines/plant_triage";
     const auto waited = request("POST", base, kUrlBody, "prefer: wait=5\r\n");
     EXPECT_EQ(waited.status, 200) << waited.body;
-    EXPECT_EQ(boost::json::parse(waited.body).at("pipeline_result").at("care").at("key"), "overwatering");
+    EXPECT_EQ(text_at(boost::json::parse(waited.body).at("pipeline_result").at("care"), "key"), "overwatering");
     const auto streamed = request("POST", base, kUrlBody, "accept: text/event-stream\r\n");
     EXPECT_NE(streamed.body.find("event: advice.delta"), std::string::npos) << streamed.body;
     EXPECT_NE(streamed.body.find("event: done"), std::string::npos);
@@ -310,7 +314,7 @@ TEST_F(Runs, after_a_restart_ended_runs_are_there_and_unfinished_ones_go_on) {
     start_host();
     EXPECT_EQ(get(done, "result").body, before);
     EXPECT_EQ(get(done, "events").body, stream);
-    EXPECT_EQ(boost::json::parse(result(waiting)).at("status"), "completed");
+    EXPECT_EQ(text_at(boost::json::parse(result(waiting)), "status"), "completed");
 }
 
 }  // namespace

@@ -68,5 +68,33 @@ TEST(ScanRequest, a_body_cut_anywhere_is_not_taken) {
     }
 }
 
+std::string form(const std::vector<std::pair<std::string, std::string>>& parts) {
+    std::string body;
+    for (const auto& [name, value] : parts) {
+        body += "--b\r\nContent-Disposition: form-data; name=\"" + name + "\"\r\n\r\n" + value + "\r\n";
+    }
+    return body + "--b--\r\n";
+}
+
+const std::string kForm = "multipart/form-data; boundary=b";
+
+TEST(ScanForm, brings_the_photos_bytes_as_they_are) {
+    const std::string photo("\xFF\xD8\0\r\n--x", 9);
+    const auto request = parse_scan_form(form({{"image", photo}, {"user_input", " 이건? "}, {"language", "en"}, {"other", "x"}}), kForm).value();
+    EXPECT_EQ(request.image, photo);
+    EXPECT_EQ(request.question, "이건?");
+    EXPECT_EQ(request.language, "en");
+    EXPECT_FALSE(parse_scan_form(form({{"user_input", "?"}}), kForm)->image);
+}
+
+TEST(ScanForm, is_refused_like_the_json) {
+    const auto code = [](const std::string& body) { return parse_scan_form(body, kForm).error().code; };
+    EXPECT_EQ(code(form({{"image", "x"}, {"image_url", "https://a/b.jpg"}})), Errc::invalid_field);
+    EXPECT_EQ(code(form({{"user_input", std::string(limits::kQuestionBytesMax + 1, 'x')}})), Errc::invalid_field);
+    EXPECT_EQ(code(form({{"user_input", "\xFF"}})), Errc::invalid_field);
+    EXPECT_EQ(code("--b\r\n"), Errc::bad_request);
+    EXPECT_EQ(parse_scan_form("", "multipart/mixed; boundary=b").error().code, Errc::unsupported_media_type);
+}
+
 }  // namespace
 }  // namespace eco2::app
