@@ -96,8 +96,7 @@ std::string stored_run_json(const StoredRun& run) {
     return out + "],\"result\":" + (run.result_json.empty() ? "null" : run.result_json) + "}";
 }
 
-AdminServer::AdminServer(runtime::Host& host)
-    : host_(host), token_(random_hex(32)), file_(host.config().data_dir / kFile) {
+AdminServer::AdminServer(runtime::Host& host) : host_(host), token_(random_hex(32)), file_(host.config().data_dir / kFile) {
     router_ = Router({
         {"GET", "/runs", [this](const auto& e, const auto&) { list(e); }},
         {"GET", "/runs/{id}", [this](const auto& e, const auto& v) { show(e, v.at("id")); }},
@@ -191,10 +190,11 @@ void AdminServer::forget_user(const ExchangePtr& exchange, std::string_view id) 
             return exchange->respond(error_response(runs.error()));
         }
         host_.grants().forget_user(user, [exchange, user, count = *runs](const Result<std::size_t>& grants) {
-            exchange->respond(grants ? json_response(200,
-                                                     R"({"user_id":)" + json_quote(user) + R"(,"runs":)" + std::to_string(count) +
-                                                         R"(,"grants":)" + std::to_string(*grants) + "}\n")
-                                     : error_response(grants.error()));
+            exchange->respond(grants
+                                  ? json_response(200,
+                                                  R"({"user_id":)" + json_quote(user) + R"(,"runs":)" + std::to_string(count) +
+                                                      R"(,"grants":)" + std::to_string(*grants) + "}\n")
+                                  : error_response(grants.error()));
         });
     });
 }

@@ -12,8 +12,8 @@
 
 namespace eco2::app {
 
-/// What the command line asks of a host that runs on the same machine: a listener of its own on a loopback port, never the clients'
-/// one. Its address and a secret stand in `<data>/admin.json`, which only the host's user can read.
+/// What the command line asks of a host that runs on the same machine: a listener of its own on a loopback port, never the
+/// clients' one. Its address and a secret stand in `<data>/admin.json`, which only the host's user can read.
 ///
 /// Thread-safety: start and stop: control thread; requests on I/O threads.
 /// Lifetime:      the host outlives it.

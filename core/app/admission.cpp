@@ -54,8 +54,7 @@ struct Admitter::Work {
 
 net::ServerResponse refusal(const Admission& admission, const Error& error) {
     if (error.code == Errc::unsupported_model && admission.context != nullptr) {
-        return json_response(
-            400, unsupported_model_body(admission.context->pipeline->definition(), admission.input.model));
+        return json_response(400, unsupported_model_body(admission.context->pipeline->definition(), admission.input.model));
     }
     return error_response(error);
 }

@@ -24,8 +24,8 @@ struct Admission {
 };
 using AdmissionPtr = std::shared_ptr<Admission>;
 
-/// The way from a request to a run, the same for every endpoint that starts one: who is it, may they, which pipeline, is the body
-/// what the pipeline needs, is the photo a photo, is there a place.
+/// The way from a request to a run, the same for every endpoint that starts one: who is it, may they, which pipeline, is the
+/// body what the pipeline needs, is the photo a photo, is there a place.
 ///
 /// Thread-safety: any I/O thread; an admission stays on the one that it came on.
 /// Lifetime:      the host outlives it; kept by what is under way.

@@ -16,7 +16,11 @@ namespace {
 class CountedExchange final : public net::ServerExchange {
 public:
     CountedExchange(ExchangePtr inner, observe::Metrics& metrics, const config::CorsConfig& cors, std::string_view route)
-        : inner_(std::move(inner)), metrics_(metrics), cors_(cors), origin_(inner_->request().header("origin")), route_(route) {}
+        : inner_(std::move(inner)),
+          metrics_(metrics),
+          cors_(cors),
+          origin_(inner_->request().header("origin")),
+          route_(route) {}
 
     net::ServerRequest& request() noexcept override { return inner_->request(); }
     void respond(net::ServerResponse response) override {
@@ -66,10 +70,10 @@ std::string pipeline_json(const PipelineDefinition& definition) {
     for (const auto& [language, title] : definition.title) {
         titles += (titles.empty() ? "" : ",") + json_quote(language) + ":" + json_quote(title);
     }
-    return R"({"name":)" + json_quote(definition.name) + R"(,"title":{)" + titles + R"(},"image":")" + need_word(definition.image) +
-           R"(","question":")" + need_word(definition.question) + "\"" + R"(,"models":)" + text_list(definition.models) + R"(,"languages":)" +
-           text_list(definition.languages) + R"(,"stages":)" + text_list(stages) + R"(,"submit_url":)" +
-           json_quote(pipeline_path(definition.name)) + "}";
+    return R"({"name":)" + json_quote(definition.name) + R"(,"title":{)" + titles + R"(},"image":")" +
+           need_word(definition.image) + R"(","question":")" + need_word(definition.question) + "\"" + R"(,"models":)" +
+           text_list(definition.models) + R"(,"languages":)" + text_list(definition.languages) + R"(,"stages":)" +
+           text_list(stages) + R"(,"submit_url":)" + json_quote(pipeline_path(definition.name)) + "}";
 }
 
 }  // namespace
@@ -135,7 +139,9 @@ std::vector<Route> Api::run_routes() {
     const auto token = [=](const auto& e, const auto& v) { runs->stream_token(e, name(v), v.at("id")); };
     const auto cancel = [=](const auto& e, const auto& v) { runs->cancel(e, name(v), v.at("id")); };
     return {
-        {"POST", "/api/v1/scan/classify/completion", [=](const auto& e, const auto&) { scan->classify(e, ScanApi::Mode::stream); }},
+        {"POST",
+         "/api/v1/scan/classify/completion",
+         [=](const auto& e, const auto&) { scan->classify(e, ScanApi::Mode::stream); }},
         {"POST", "/api/v1/scan/classify", [=](const auto& e, const auto&) { scan->classify(e, ScanApi::Mode::whole); }},
         {"GET", "/api/v1/scan/categories", [=](const auto& e, const auto&) { scan->categories(e); }},
         {"GET", "/api/v1/scan/metrics", [=](const auto& e, const auto&) { scan->metrics_info(e); }},

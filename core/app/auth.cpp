@@ -13,8 +13,8 @@ namespace {
 
 constexpr std::string_view kKeyPrefix = "eco2_";
 
-/// A header that may come once. Errors: unauthorized. A proxy that appends its header to the client's would otherwise let the client
-/// choose.
+/// A header that may come once. Errors: unauthorized. A proxy that appends its header to the client's would otherwise let the
+/// client choose.
 Result<std::string_view> single_header(const net::ServerRequest& request, std::string_view name) {
     const auto is_it = [&](const auto& header) { return header.first == name; };
     if (std::count_if(request.headers.begin(), request.headers.end(), is_it) > 1) {
@@ -84,7 +84,9 @@ bool holds(const std::vector<std::string>& names, std::string_view name) {
 
 }  // namespace
 
-Result<std::shared_ptr<const Authenticator>> Authenticator::make(const config::HostConfig& config, Log& log, const Clock& clock) {
+Result<std::shared_ptr<const Authenticator>> Authenticator::make(const config::HostConfig& config,
+                                                                 Log& log,
+                                                                 const Clock& clock) {
     std::shared_ptr<Authenticator> made(new Authenticator(config));
     if (config.auth.accepts_keys) {
         auto keys = store::KeyRing::open(config.data_dir / "keys.db", log, clock);
@@ -130,7 +132,8 @@ Result<Caller> Authenticator::authenticate(const net::ServerRequest& request) co
 
 Result<Caller> Authenticator::by_token(std::string_view token, const net::ServerRequest& request) const {
     if (token.starts_with(kKeyPrefix)) {
-        return keys_ == nullptr ? fail(Errc::unauthorized, "API keys are not accepted here (auth.mode)") : by_key(token, request);
+        return keys_ == nullptr ? fail(Errc::unauthorized, "API keys are not accepted here (auth.mode)")
+                                : by_key(token, request);
     }
     if (jwt_ == nullptr) {
         return fail(Errc::unauthorized, "this is no API key, and other tokens are not accepted here (auth.mode)");
@@ -174,7 +177,8 @@ Result<Caller> Authenticator::by_cookie(std::string_view token, const net::Serve
     }
     const bool is_safe = request.method == "GET" || request.method == "HEAD";
     if (!is_safe && !is_own_origin(request) && !is_allowed_origin(cors_, request.header("origin"))) {
-        return fail(Errc::forbidden, "a cookie is not enough here: the request's Origin is missing or not on the list (cors.origins)");
+        return fail(Errc::forbidden,
+                    "a cookie is not enough here: the request's Origin is missing or not on the list (cors.origins)");
     }
     Caller caller;
     caller.user_id = std::move(*user);
@@ -220,10 +224,11 @@ Result<Caller> Authenticator::authorize(const net::ServerRequest& request,
 
 Result<void> check_listener(const config::HostConfig& config) {
     if (config.auth.lets_everybody_in() && !net::is_loopback_host(config.server.listen.host)) {
-        return fail(Errc::config_invalid,
-                    config.server.listen.host +
-                        " is not a loopback address and auth.mode is \"none\": everybody could spend your provider's money; set "
-                        "auth.mode to \"key\", \"jwt\" or \"header\", or listen on 127.0.0.1");
+        return fail(
+            Errc::config_invalid,
+            config.server.listen.host +
+                " is not a loopback address and auth.mode is \"none\": everybody could spend your provider's money; set "
+                "auth.mode to \"key\", \"jwt\" or \"header\", or listen on 127.0.0.1");
     }
     return {};
 }

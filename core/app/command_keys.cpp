@@ -1,6 +1,5 @@
-#include "app/commands.hpp"
-
 #include "app/auth.hpp"
+#include "app/commands.hpp"
 #include "base/text.hpp"
 #include "base/utc.hpp"
 
@@ -81,7 +80,8 @@ std::string time_json(std::int64_t wall_ns) {
 std::string key_json(const store::ApiKey& key, const std::string& text) {
     std::string out = "{\"id\":" + json_quote(key.id);
     out += text.empty() ? "" : ",\"key\":" + json_quote(text);
-    out += ",\"name\":" + json_quote(key.name) + ",\"ending\":" + json_quote(key.ending) + ",\"user_id\":" + json_quote(key.user_id);
+    out += ",\"name\":" + json_quote(key.name) + ",\"ending\":" + json_quote(key.ending) +
+           ",\"user_id\":" + json_quote(key.user_id);
     out += std::string(",\"for_users\":") + (key.is_for_users ? "true" : "false");
     out += ",\"scopes\":" + list_json(key.scopes) + ",\"pipelines\":" + list_json(key.pipelines);
     out += ",\"created_at\":" + time_json(key.created_ns) + ",\"expires_at\":" + time_json(key.expires_ns);

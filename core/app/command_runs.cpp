@@ -92,7 +92,8 @@ bool has_file(const config::HostConfig& config) {
 }
 
 /// Asks the running host; nullopt: there is none.
-std::optional<int> ask(const config::HostConfig& config, std::string_view method, const std::string& target, bool is_json, bool is_list) {
+std::optional<int> ask(
+    const config::HostConfig& config, std::string_view method, const std::string& target, bool is_json, bool is_list) {
     const auto reply = ask_host(config.data_dir, method, target);
     if (!reply && reply.error().code == Errc::not_found) {
         return std::nullopt;
@@ -109,7 +110,8 @@ std::optional<int> ask(const config::HostConfig& config, std::string_view method
 }
 
 int no_host(const config::HostConfig& config) {
-    print_error(fail(Errc::not_found, "no host serves " + config.data_dir.string() + "; start `eco2 serve` with this --data first"));
+    print_error(
+        fail(Errc::not_found, "no host serves " + config.data_dir.string() + "; start `eco2 serve` with this --data first"));
     return kFailed;
 }
 
@@ -126,7 +128,8 @@ int list_runs(const CommonOptions& common, const RunListOptions& options) {
         print_error(filter.error());
         return kUsage;
     }
-    const auto target = "/runs?limit=" + std::to_string(options.limit) + "&user=" + filter->user_id + "&status=" + options.status;
+    const auto target =
+        "/runs?limit=" + std::to_string(options.limit) + "&user=" + filter->user_id + "&status=" + options.status;
     if (const auto code = ask(*config, "GET", target, common.is_json, true)) {
         return *code;
     }
@@ -155,7 +158,8 @@ int show_run(const CommonOptions& common, const std::string& id) {
     }
     const auto run = has_file(*config) ? file_of(*config).load(id) : Result<StoredRun>(fail(Errc::not_found));
     if (!run) {
-        print_error(run.error().code == Errc::not_found ? fail(Errc::run_not_found, "no run has the id \"" + id + "\"") : run.error());
+        print_error(run.error().code == Errc::not_found ? fail(Errc::run_not_found, "no run has the id \"" + id + "\"")
+                                                        : run.error());
         return kFailed;
     }
     std::printf("%s\n", stored_run_json(*run).c_str());

@@ -161,7 +161,8 @@ int scan(const CommonOptions& common, const ScanOptions& options) {
     }
     const auto needs_image = context->pipeline->definition().image;
     if (needs_image == Need::required && options.input.empty()) {
-        print_error(fail(Errc::image_url_required, "pipeline \"" + options.pipeline + "\" needs a photo: a file or an https URL"));
+        print_error(
+            fail(Errc::image_url_required, "pipeline \"" + options.pipeline + "\" needs a photo: a file or an https URL"));
         return kUsage;
     }
     if (needs_image == Need::none && !options.input.empty()) {

@@ -1,6 +1,6 @@
-#include "app/api.hpp"
 #include "app/access.hpp"
 #include "app/admin.hpp"
+#include "app/api.hpp"
 #include "app/commands.hpp"
 #include "net/server.hpp"
 #include "runtime/version.hpp"

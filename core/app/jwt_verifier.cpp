@@ -4,6 +4,7 @@
 #include "base/text.hpp"
 
 #include <boost/json/parse.hpp>
+
 #include <jwt.h>
 
 #include <algorithm>

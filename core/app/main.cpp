@@ -134,7 +134,8 @@ void add_runs(CLI::App& app, CommonOptions& common, int& exit_code) {
     add_json(*show, common);
     show->add_option("id", *id, "The run's id (job_id)")->required();
     show->callback([&, id] { exit_code = eco2::app::show_run(common, *id); });
-    add_run_change(*command, common, exit_code, "replay", "Repeat a failed run as a new one; finished stages are not paid again");
+    add_run_change(
+        *command, common, exit_code, "replay", "Repeat a failed run as a new one; finished stages are not paid again");
     add_run_change(*command, common, exit_code, "cancel", "End a run that is under way");
     command->footer("replay and cancel ask the host that serves the same --data; list and show also work without one.");
 }

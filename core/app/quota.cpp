@@ -66,7 +66,8 @@ Result<UserQuotas::Ticket> UserQuotas::admit(const std::string& user_id, std::si
         const auto bytes_max = static_cast<double>(config_.photo_bytes_per_minute);
         const auto bytes = static_cast<double>(photo_bytes);
         if (config_.runs_concurrent != 0 && user.running >= config_.runs_concurrent) {
-            return exceeded("quota.runs_concurrent: " + std::to_string(user.running) + " runs of this user are under way", 2'000);
+            return exceeded("quota.runs_concurrent: " + std::to_string(user.running) + " runs of this user are under way",
+                            2'000);
         }
         if (runs_max > 0 && user.runs + 1 > runs_max) {
             return exceeded("quota.runs_per_minute: " + std::to_string(config_.runs_per_minute) + " runs a minute",

@@ -13,8 +13,8 @@
 
 namespace eco2::app {
 
-/// How much one user may ask for: runs at once, runs and bytes of photos a minute. The minute is a bucket that fills evenly: after a
-/// pause a whole minute's worth may come at once.
+/// How much one user may ask for: runs at once, runs and bytes of photos a minute. The minute is a bucket that fills evenly:
+/// after a pause a whole minute's worth may come at once.
 ///
 /// Thread-safety: any thread.
 /// Lifetime:      shared by its tickets; the clock outlives it.

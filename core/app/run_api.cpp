@@ -25,8 +25,8 @@ std::string accepted_body(const std::string& pipeline, const std::string& id) {
 net::ServerResponse processing_response(const RunFeed& feed) {
     const auto status = feed.status();
     auto response = json_response(202,
-                                  R"({"status":"processing","message":"the run is under way","current_stage":")" + status.stage +
-                                      R"(","progress":)" + std::to_string(status.progress) + "}");
+                                  R"({"status":"processing","message":"the run is under way","current_stage":")" +
+                                      status.stage + R"(","progress":)" + std::to_string(status.progress) + "}");
     response.headers.emplace_back("retry-after", "2");
     return response;
 }
@@ -163,14 +163,13 @@ void RunApi::submit(const ExchangePtr& exchange, const std::string& pipeline) {
         submission.fingerprint = std::move(admission->fingerprint);
         submission.place = std::move(admission->place);
         const auto user = submission.input.user_id;
-        self->host_.runs().submit(
-            std::move(submission),
-            [self, admission, pipeline, user](const Result<RunStoreDoor::Submitted>& submitted) {
-                if (!submitted) {
-                    return admission->exchange->respond(error_response(submitted.error()));
-                }
-                self->accepted(admission->exchange, pipeline, user, *submitted);
-            });
+        self->host_.runs().submit(std::move(submission),
+                                  [self, admission, pipeline, user](const Result<RunStoreDoor::Submitted>& submitted) {
+                                      if (!submitted) {
+                                          return admission->exchange->respond(error_response(submitted.error()));
+                                      }
+                                      self->accepted(admission->exchange, pipeline, user, *submitted);
+                                  });
     };
     admitter_->admit(exchange, pipeline, !key->empty(), std::move(then));
 }
@@ -278,9 +277,8 @@ void RunApi::result(const ExchangePtr& exchange, const std::string& pipeline, st
 void RunApi::cancel(const ExchangePtr& exchange, const std::string& pipeline, std::string_view id) {
     open(exchange, pipeline, id, [self = shared_from_this(), exchange](const FeedPtr& feed) {
         self->host_.runs().cancel(feed->run_id(), feed->user_id(), [exchange, feed](const Result<void>& cancelled) {
-            exchange->respond(
-                cancelled ? json_response(200, R"({"job_id":")" + feed->run_id() + R"(","status":"cancelled"})")
-                          : error_response(cancelled.error()));
+            exchange->respond(cancelled ? json_response(200, R"({"job_id":")" + feed->run_id() + R"(","status":"cancelled"})")
+                                        : error_response(cancelled.error()));
         });
     });
 }

@@ -16,8 +16,8 @@ std::string pipeline_path(std::string_view pipeline);
 /// A line of a list of runs.
 std::string run_summary_json(const RunSummary& run);
 
-/// Submitted runs over HTTP, for every pipeline: submit, events, result, cancel, list. A run is its owner's only: for anybody else
-/// it is not there.
+/// Submitted runs over HTTP, for every pipeline: submit, events, result, cancel, list. A run is its owner's only: for anybody
+/// else it is not there.
 ///
 /// Thread-safety: any I/O thread. Lifetime: the host outlives it and every exchange.
 class RunApi : public std::enable_shared_from_this<RunApi> {

@@ -23,7 +23,8 @@ struct ScanRequest {
 /// Cost:   decodes the inline image; a large body belongs on the blocking pool.
 Result<ScanRequest> parse_scan_request(std::string_view body);
 
-/// The same from a form (multipart/form-data) with the parts `image` (the photo's bytes), image_url, user_input, model, language.
+/// The same from a form (multipart/form-data) with the parts `image` (the photo's bytes), image_url, user_input, model,
+/// language.
 ///
 /// Errors: as parse_scan_request; bad_request (the form's own shape), unsupported_media_type.
 Result<ScanRequest> parse_scan_form(std::string_view body, std::string_view content_type);

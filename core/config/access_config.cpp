@@ -59,7 +59,8 @@ public:
         section.set_boolean("credentials", to.allows_credentials);
         set_seconds(section, "max_age_s", to.max_age, kDaySeconds);
         if (to.allows_credentials && std::find(to.origins.begin(), to.origins.end(), "*") != to.origins.end()) {
-            section.problem("credentials", "may not be true where origins holds \"*\": any site could use its visitors' cookies");
+            section.problem("credentials",
+                            "may not be true where origins holds \"*\": any site could use its visitors' cookies");
         }
         section.finish();
     }
@@ -89,9 +90,10 @@ private:
             } else if (mode.text == "jwt") {
                 has_jwt = true;
             } else {
-                reading_.problems.add(mode.place,
-                                      mode.path,
-                                      "\"" + shorten(mode.text, 80) + "\" is not known; must be \"none\", \"header\", \"key\" or \"jwt\"");
+                reading_.problems.add(
+                    mode.place,
+                    mode.path,
+                    "\"" + shorten(mode.text, 80) + "\" is not known; must be \"none\", \"header\", \"key\" or \"jwt\"");
             }
         }
         if (has_none && modes.size() > 1) {

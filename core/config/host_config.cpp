@@ -135,7 +135,8 @@ private:
         section.set_boolean("hex_names", to.needs_hex_name);
         for (const auto& extension : to.extensions) {
             if (extension.size() < 2 || extension.front() != '.' || extension != to_lower_ascii(extension)) {
-                section.problem("extensions", "\"" + shorten(extension, 40) + "\" is none; must be such as \".jpg\", in lower case");
+                section.problem("extensions",
+                                "\"" + shorten(extension, 40) + "\" is none; must be such as \".jpg\", in lower case");
             }
         }
         section.finish();

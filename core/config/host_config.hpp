@@ -82,9 +82,9 @@ struct LogConfig {
 
 /// Which image URLs a request may name, besides https and the hosts.
 struct ImageUrlConfig {
-    bool is_seed_profile = false;          // /{chat,scan,my}/<32 hex digits>.<jpg, jpeg, png, webp or gif>
-    std::vector<std::string> channels;     // empty: any path
-    std::vector<std::string> extensions;   // lower case with the dot; empty: any
+    bool is_seed_profile = false;         // /{chat,scan,my}/<32 hex digits>.<jpg, jpeg, png, webp or gif>
+    std::vector<std::string> channels;    // empty: any path
+    std::vector<std::string> extensions;  // lower case with the dot; empty: any
     bool needs_hex_name = false;
 };
 

@@ -196,7 +196,8 @@ void check_together(Problems& problems, const HostConfig& config, const Section&
         problems.add(place_in("auth", "mode"),
                      "auth.mode",
                      "\"none\" lets everybody in, so it needs a loopback listener, and server.listen is " +
-                         config.server.listen.host + "; use auth.mode = \"key\", \"jwt\" or \"header\", or listen on 127.0.0.1");
+                         config.server.listen.host +
+                         "; use auth.mode = \"key\", \"jwt\" or \"header\", or listen on 127.0.0.1");
     }
     if (config.is_production && config.auth.lets_everybody_in()) {
         problems.add(place_in("auth", "mode"),
@@ -209,10 +210,11 @@ void check_together(Problems& problems, const HostConfig& config, const Section&
                      "is for tests and refused where plugins.profile is \"production\"; must be false");
     }
     if (config.is_production && config.image.url_mode == ImageUrlMode::fetch && !config.http.proxy.empty()) {
-        problems.add(place_in("image", "url_mode"),
-                     "image.url_mode",
-                     "\"fetch\" never uses http.proxy, since a proxy would look names up itself: this host must reach the image "
-                     "hosts directly; use \"pass\" or no proxy");
+        problems.add(
+            place_in("image", "url_mode"),
+            "image.url_mode",
+            "\"fetch\" never uses http.proxy, since a proxy would look names up itself: this host must reach the image "
+            "hosts directly; use \"pass\" or no proxy");
     }
     if (config.image.side_target > config.image.side_max) {
         problems.add(

@@ -1,7 +1,6 @@
 #include "intake/decoder.hpp"
 
 #include "base/hash.hpp"
-
 #include "base/text.hpp"
 
 #include <vips/vips.h>
@@ -176,11 +175,8 @@ Result<Photo> encode(const Image& in, int quality) {
     const std::unique_ptr<void, void (*)(void*)> holder(data, g_free);
     std::string bytes(static_cast<const char*>(data), size);
     auto sha256 = sha256_hex(bytes);
-    return Photo{std::move(bytes),
-                 "image/jpeg",
-                 std::move(sha256),
-                 vips_image_get_width(in.get()),
-                 vips_image_get_height(in.get())};
+    return Photo{
+        std::move(bytes), "image/jpeg", std::move(sha256), vips_image_get_width(in.get()), vips_image_get_height(in.get())};
 }
 
 Image prepared(const std::string& bytes, const ImageHeader& header, int side_target, Watch& watch) {

@@ -70,7 +70,7 @@ enum class Need { none, optional, required };
 
 struct PipelineDefinition {
     std::string name;
-    std::string file;     // for messages
+    std::string file;      // for messages
     TextByLanguage title;  // for lists of pipelines; may be empty
     Need image = Need::required;
     Need question = Need::optional;      // never none

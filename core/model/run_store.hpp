@@ -73,16 +73,17 @@ struct StoredRun {
 };
 
 struct RunFilter {
-    std::string user_id;              // empty: everybody's
-    std::string pipeline;             // empty: all
-    std::optional<RunState> state;    // of these only
-    std::int64_t before_ns = 0;       // created before; 0: from the newest
+    std::string user_id;            // empty: everybody's
+    std::string pipeline;           // empty: all
+    std::optional<RunState> state;  // of these only
+    std::int64_t before_ns = 0;     // created before; 0: from the newest
     std::size_t count_max = 50;
 };
 
-/// Thread-safety: any thread. Every `done` runs exactly once, on the calling I/O thread (on any, where the caller is on none), never
-/// from inside. What a done reports as written survives the process and the machine; calls for one run take effect in their order.
-/// Errors: store_failed (disk full, locked, damaged: nothing of the call was written), overloaded (queue full), draining.
+/// Thread-safety: any thread. Every `done` runs exactly once, on the calling I/O thread (on any, where the caller is on none),
+/// never from inside. What a done reports as written survives the process and the machine; calls for one run take effect in
+/// their order. Errors: store_failed (disk full, locked, damaged: nothing of the call was written), overloaded (queue full),
+/// draining.
 class RunStoreDoor {
 public:
     virtual ~RunStoreDoor() = default;
@@ -91,7 +92,8 @@ public:
         std::string run_id;     // of the run that has the idempotency key
         bool is_known = false;  // it was there before: nothing was written
     };
-    /// Concurrent submits with one user's key make one run. Errors: idempotency_conflict (the key is another request's), limit_exceeded.
+    /// Concurrent submits with one user's key make one run. Errors: idempotency_conflict (the key is another request's),
+    /// limit_exceeded.
     virtual void submit(SubmittedRun run, std::function<void(Result<Submitted>)> done) = 0;
 
     /// Errors: not_found (the run was deleted, or is over).

@@ -404,7 +404,8 @@ private:
 
 }  // namespace
 
-std::unique_ptr<Run> Run::start(RunContext& context, std::string id, RunInput input, std::function<void()> on_event, RunProgress progress) {
+std::unique_ptr<Run> Run::start(
+    RunContext& context, std::string id, RunInput input, std::function<void()> on_event, RunProgress progress) {
     auto run = std::make_shared<LiveRun>(context, std::move(id), std::move(input), std::move(on_event), std::move(progress));
     run->begin();
     return std::make_unique<Handle>(std::move(run));

@@ -62,7 +62,8 @@ struct FinishedStage {
     std::optional<RewardDecision> reward;  // of a reward stage
 };
 
-/// What an interrupted run has behind it when it goes on: finished stages are not repeated, words that were told are not told again.
+/// What an interrupted run has behind it when it goes on: finished stages are not repeated, words that were told are not told
+/// again.
 struct RunProgress {
     std::vector<FinishedStage> finished;  // from the first stage on, without a gap
     bool is_announced = false;            // the next stage's start has been told
@@ -74,15 +75,16 @@ struct RunProgress {
 /// The machine: a stage is entered (gate) -> prepared -> its effect started -> settled -> the next, until done, failed, timed
 /// out or cancelled. One timer guards the stage's and the run's deadline.
 ///
-/// A stage that was interrupted is made anew: where its words begin like those that were told, they go on after them; where they
-/// differ, its start is told a second time and the words come from the beginning.
+/// A stage that was interrupted is made anew: where its words begin like those that were told, they go on after them; where
+/// they differ, its start is told a second time and the words come from the beginning.
 ///
 /// Thread-safety: the I/O thread that made it, with everything that it starts.
 /// Lifetime:      the owner keeps the pointer until the end it waits for; dropping it earlier cancels and silences.
 class Run {
 public:
     /// `on_event` is called after each append, never from inside `start`; the run may be dropped from inside it.
-    static std::unique_ptr<Run> start(RunContext& context, std::string id, RunInput input, std::function<void()> on_event, RunProgress progress = {});
+    static std::unique_ptr<Run> start(
+        RunContext& context, std::string id, RunInput input, std::function<void()> on_event, RunProgress progress = {});
     virtual ~Run() = default;
 
     virtual const std::string& id() const noexcept = 0;

@@ -12,17 +12,15 @@ namespace eco2 {
 
 using Kind = RunEvent::Kind;
 
-RetainedRun::RetainedRun(RunContext& context,
-                           RunStoreDoor& store,
-                           std::shared_ptr<RunFeed> feed,
-                           std::function<void()> on_over)
+RetainedRun::RetainedRun(RunContext& context, RunStoreDoor& store, std::shared_ptr<RunFeed> feed, std::function<void()> on_over)
     : context_(context), store_(store), feed_(std::move(feed)), on_over_(std::move(on_over)), numbered_(feed_->size()) {}
 
 void RetainedRun::start(RunInput input, RunProgress progress) {
     status_ = feed_->status();
     stage_ = std::min(progress.finished.size(), context_.pipeline->stages().size() - 1);
     // The run is dropped before this object's last owner lets go, so the callback cannot outlive it.
-    run_ = Run::start(context_, feed_->run_id(), std::move(input), [this] { on_event(); }, std::move(progress));
+    run_ = Run::start(
+        context_, feed_->run_id(), std::move(input), [this] { on_event(); }, std::move(progress));
 }
 
 void RetainedRun::on_event() {

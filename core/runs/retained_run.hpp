@@ -15,8 +15,8 @@ namespace eco2 {
 
 /// One submitted run under way: takes what its Run tells, has it written down, and only then shows it.
 ///
-/// The machine: running -> ending (the last step is being written) -> over; or suspended, when the host stops: then nothing more is
-/// written, and the next start goes on from what is. A step that the store does not take is tried again until it does.
+/// The machine: running -> ending (the last step is being written) -> over; or suspended, when the host stops: then nothing
+/// more is written, and the next start goes on from what is. A step that the store does not take is tried again until it does.
 ///
 /// Thread-safety: the I/O thread that called `start`; `suspend` too.
 /// Lifetime:      shared with its own tasks; the context, the store and the feed outlive it.
@@ -59,7 +59,7 @@ private:
     RunFeed::Status status_;         // as of the last event taken
     std::size_t stage_ = 0;
     std::size_t numbered_ = 0;  // events that have a number
-    bool is_ending_ = false;  // the last event has its number
+    bool is_ending_ = false;    // the last event has its number
     std::function<void(Result<void>)> cancel_done_;
 
     std::optional<RunStep> step_;  // being written

@@ -14,7 +14,8 @@
 
 namespace eco2 {
 
-/// What everybody may see of one submitted run: its durable events, numbered from 1, and where it stands. Streams are cursors on it.
+/// What everybody may see of one submitted run: its durable events, numbered from 1, and where it stands. Streams are cursors
+/// on it.
 ///
 /// Thread-safety: any thread; a subscription belongs to the I/O thread that made it.
 /// Lifetime:      shared by the run and its readers; the executor outlives it.

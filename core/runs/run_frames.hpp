@@ -9,8 +9,8 @@
 
 /// The events of a submitted run as text/event-stream frames, byte for byte. Pure.
 ///
-/// `id:` counts from 1 within the run. `event:` is `queued`, a stage's name, `<stage>.delta`, `done` or `error`. `seq` in the data is
-/// the stage's order times ten, plus 1 for completed, plus 2 for failed.
+/// `id:` counts from 1 within the run. `event:` is `queued`, a stage's name, `<stage>.delta`, `done` or `error`. `seq` in the
+/// data is the stage's order times ten, plus 1 for completed, plus 2 for failed.
 namespace eco2 {
 
 /// What every frame says.

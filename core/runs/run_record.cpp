@@ -118,8 +118,11 @@ Result<FinishedStage> read_checkpoint_record(std::string_view text, std::string_
     report.duration = std::chrono::nanoseconds(std::max<std::int64_t>(0, number_of(object, "duration_ns")));
     if (const auto* reward = object.if_contains("reward"); reward != nullptr && reward->is_object()) {
         const auto& decision = reward->get_object();
-        finished.reward = RewardDecision{text_of(decision, "reward"), text_of(decision, "reason"), text_of(decision, "name"),
-                                         text_of(decision, "type"), std::nullopt};
+        finished.reward = RewardDecision{text_of(decision, "reward"),
+                                         text_of(decision, "reason"),
+                                         text_of(decision, "name"),
+                                         text_of(decision, "type"),
+                                         std::nullopt};
     }
     return finished;
 }

@@ -66,7 +66,10 @@ Result<RunInput> input_of(const StoredRun& stored) {
 }
 
 /// What a replay shows of the stages that it does not repeat.
-std::vector<std::string> told_events(const std::string& run_id, const RunProgress& progress, const Pipeline& pipeline, const Clock& clock) {
+std::vector<std::string> told_events(const std::string& run_id,
+                                     const RunProgress& progress,
+                                     const Pipeline& pipeline,
+                                     const Clock& clock) {
     FrameStamp stamp{run_id, 1, clock.wall_ns()};
     std::vector<std::string> events{queued_frame(stamp)};
     const auto& stages = pipeline.stages();
@@ -75,8 +78,8 @@ std::vector<std::string> told_events(const std::string& run_id, const RunProgres
         ++stamp.number;
         events.push_back(stage_started_frame(stamp, {i, stages[i].definition.name, percent(i)}));
         ++stamp.number;
-        events.push_back(stage_completed_frame(
-            stamp, {i, stages[i].definition.name, percent(i + 1)}, progress.finished[i].output.json()));
+        events.push_back(
+            stage_completed_frame(stamp, {i, stages[i].definition.name, percent(i + 1)}, progress.finished[i].output.json()));
     }
     return events;
 }
@@ -165,8 +168,7 @@ void SubmittedRuns::submit(Submission submission, std::function<void(Result<RunS
 }
 
 void SubmittedRuns::start(RunContext& context, const std::shared_ptr<RunFeed>& feed, RunInput input, RunProgress progress) {
-    const auto run =
-        std::make_shared<RetainedRun>(context, store_, feed, [this, id = feed->run_id()] { ended(id); });
+    const auto run = std::make_shared<RetainedRun>(context, store_, feed, [this, id = feed->run_id()] { ended(id); });
     {
         const std::lock_guard lock(mutex_);
         const auto found = entries_.find(feed->run_id());
@@ -296,14 +298,15 @@ void SubmittedRuns::replay(std::string run_id, std::function<void(Result<std::st
         if (!input->image_mime.empty() && input->image_bytes == nullptr && progress->finished.empty()) {
             return done(fail(Errc::replay_refused, "its photo was not kept; see runs.keep_photos"));
         }
-        store_.count_replay(run_id,
-                            [this, context, stored = std::move(*stored), input = std::move(*input), progress = std::move(*progress),
-                             done](const Result<void>& counted) mutable {
-                                if (!counted) {
-                                    return done(counted.error());
-                                }
-                                replay_from(*context, stored, std::move(input), std::move(progress), std::move(done));
-                            });
+        store_.count_replay(
+            run_id,
+            [this, context, stored = std::move(*stored), input = std::move(*input), progress = std::move(*progress), done](
+                const Result<void>& counted) mutable {
+                if (!counted) {
+                    return done(counted.error());
+                }
+                replay_from(*context, stored, std::move(input), std::move(progress), std::move(done));
+            });
     });
 }
 
@@ -378,14 +381,15 @@ void SubmittedRuns::adopt(StoredRun stored, std::shared_ptr<void> place, int thr
     auto input = input_of(stored);
     auto progress = progress_of(stored, *context->pipeline);
     if (stored.summary.recoveries > options_.recoveries_max) {
-        return give_up(stored, fail(Errc::internal, "the host ended " + std::to_string(stored.summary.recoveries) +
-                                                        " times while this run was under way"));
+        return give_up(
+            stored,
+            fail(Errc::internal,
+                 "the host ended " + std::to_string(stored.summary.recoveries) + " times while this run was under way"));
     }
     if (!input || !progress) {
         return give_up(stored, input ? progress.error() : input.error());
     }
-    const auto feed =
-        std::make_shared<RunFeed>(executor_, stored.summary.id, stored.summary.user_id, stored.summary.pipeline);
+    const auto feed = std::make_shared<RunFeed>(executor_, stored.summary.id, stored.summary.user_id, stored.summary.pipeline);
     feed->append(stored.events, status_of(*progress, *context->pipeline));
     const auto bytes = limits::kSubmittedBytesEach + (stored.photo == nullptr ? 0 : stored.photo->size());
     {
@@ -412,8 +416,8 @@ void SubmittedRuns::give_up(const StoredRun& stored, const Error& error) {
     log_.error("a submitted run cannot go on", {{"run", stored.summary.id}, {"error", error.name()}, {"detail", error.detail}});
     RunStep step;
     step.run_id = stored.summary.id;
-    step.events.push_back(
-        error_frame({stored.summary.id, stored.events.size() + 1, clock_.wall_ns()}, {stored.checkpoints.size(), "queued", 0}, error));
+    step.events.push_back(error_frame(
+        {stored.summary.id, stored.events.size() + 1, clock_.wall_ns()}, {stored.checkpoints.size(), "queued", 0}, error));
     step.end = RunStep::End{RunState::dead,
                             failed_result(stored.summary.id, error),
                             std::string(error.name()),

@@ -5,8 +5,8 @@
 #include "base/log.hpp"
 #include "model/run_store.hpp"
 #include "pipeline/run.hpp"
-#include "runs/run_feed.hpp"
 #include "runs/retained_run.hpp"
+#include "runs/run_feed.hpp"
 
 #include <cstddef>
 #include <cstdint>

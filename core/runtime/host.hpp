@@ -9,8 +9,8 @@
 #include "observe/redactor.hpp"
 #include "pipeline/run.hpp"
 #include "plugin_host/plugin_host.hpp"
-#include "runtime/layout.hpp"
 #include "runs/submitted_runs.hpp"
+#include "runtime/layout.hpp"
 #include "runtime/plugin_metrics_door.hpp"
 #include "store/data_lock.hpp"
 #include "store/grant_store.hpp"
@@ -42,8 +42,8 @@ public:
     Host(config::HostConfig config, const Layout& layout, observe::JsonLog::Options log);
     ~Host();
 
-    /// What for: `serve` also opens what submitted runs are written down in and goes on with those that an earlier process left;
-    /// one host at a time on a data directory.
+    /// What for: `serve` also opens what submitted runs are written down in and goes on with those that an earlier process
+    /// left; one host at a time on a data directory.
     enum class Purpose { command, serve };
 
     /// Loads plugins, stores and pipelines. Blocks.

@@ -7,7 +7,8 @@
 
 namespace eco2::store {
 
-/// Keeps a second host off a data directory, for as long as it lives; the system lets go when the process ends, however it ends.
+/// Keeps a second host off a data directory, for as long as it lives; the system lets go when the process ends, however it
+/// ends.
 ///
 /// Thread-safety: control thread.
 class DataLock {

@@ -106,8 +106,17 @@ Result<std::vector<ApiKey>> KeyFile::all() {
         for (std::size_t row = 0; row < rows.rowCount(); ++row) {
             const auto text = [&](std::size_t column) { return rows.value(column, row).convert<std::string>(); };
             const auto number = [&](std::size_t column) { return rows.value(column, row).convert<Poco::Int64>(); };
-            keys.push_back({text(0), text(1), text(2), text(3), text(4), number(5) != 0, split(text(6)), split(text(7)),
-                            number(8), number(9), number(10)});
+            keys.push_back({text(0),
+                            text(1),
+                            text(2),
+                            text(3),
+                            text(4),
+                            number(5) != 0,
+                            split(text(6)),
+                            split(text(7)),
+                            number(8),
+                            number(9),
+                            number(10)});
         }
         return keys;
     });

@@ -13,11 +13,11 @@ namespace eco2::store {
 
 /// An API key as it is kept: its secret only as a hash. Its text is `eco2_<id>_<secret>`.
 struct ApiKey {
-    std::string id;           // 16 hex digits
-    std::string name;         // for people
-    std::string secret_hash;  // SHA-256, hex
-    std::string ending;       // the secret's last four characters, to recognise it by
-    std::string user_id;      // whose runs it starts and sees
+    std::string id;                      // 16 hex digits
+    std::string name;                    // for people
+    std::string secret_hash;             // SHA-256, hex
+    std::string ending;                  // the secret's last four characters, to recognise it by
+    std::string user_id;                 // whose runs it starts and sees
     bool is_for_users = false;           // an app's back end: x-user-id may name the user
     std::vector<std::string> scopes;     // run, read
     std::vector<std::string> pipelines;  // empty: all

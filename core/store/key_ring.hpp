@@ -26,8 +26,8 @@ public:
     static Result<std::unique_ptr<KeyRing>> open(const std::filesystem::path& path, Log& log, const Clock& clock);
     ~KeyRing();
 
-    /// The key with this text. Errors: unauthorized (unknown, wrong secret, expired or revoked; said without telling which of the
-    /// first two).
+    /// The key with this text. Errors: unauthorized (unknown, wrong secret, expired or revoked; said without telling which of
+    /// the first two).
     Result<ApiKey> check(std::string_view text) const;
 
 private:

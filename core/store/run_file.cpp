@@ -215,8 +215,8 @@ void RunFile::Connection::end(const RunStep& step, const Options& options) {
     auto checkpoints = join(last.checkpoints, "\n");
     // What a dead run was asked is kept for its replay; what the others were is nobody's business any more.
     session() << std::string("UPDATE runs SET state = ?, error = ?, ended_ns = ?, events = ?, checkpoints = ?, result = ?") +
-                     (keeps_photo ? "" : ", photo = NULL") + (last.state == RunState::dead || keeps_photo ? "" : ", input = ''") +
-                     " WHERE key = ?",
+                     (keeps_photo ? "" : ", photo = NULL") +
+                     (last.state == RunState::dead || keeps_photo ? "" : ", input = ''") + " WHERE key = ?",
         use(state), use(error), use(ended), use(log), use(checkpoints), use(result), use(key_), now;
 }
 
@@ -229,8 +229,7 @@ void RunFile::Connection::count_replay(RunOperation::CountReplay& operation) {
     } else if (state != number_of(RunState::dead)) {
         operation.outcome = fail(Errc::replay_refused, "the run is not dead");
     } else if (replays >= limits::kReplaysMax) {
-        operation.outcome =
-            fail(Errc::replay_refused, "it was replayed " + std::to_string(replays) + " times; submit it anew");
+        operation.outcome = fail(Errc::replay_refused, "it was replayed " + std::to_string(replays) + " times; submit it anew");
     } else {
         session() << "UPDATE runs SET replays = replays + 1 WHERE id = ?", use(operation.run_id), now;
         operation.outcome = Result<void>();
@@ -347,7 +346,9 @@ Result<std::vector<RunSummary>> RunFile::list(const RunFilter& filter) {
         // Only what is asked for stands in the statement, so that SQLite can use an index.
         std::string where;
         Poco::Data::Statement select(connection.session());
-        const auto add = [&](const char* condition) { where += (where.empty() ? " WHERE " : " AND ") + std::string(condition); };
+        const auto add = [&](const char* condition) {
+            where += (where.empty() ? " WHERE " : " AND ") + std::string(condition);
+        };
         std::string user = filter.user_id;
         std::string pipeline = filter.pipeline;
         int state = filter.state ? number_of(*filter.state) : 0;

@@ -42,8 +42,8 @@ struct RunOperation {
 
 /// The SQLite file behind RunStore: a row a run, and a journal of what runs under way have done so far.
 ///
-/// The journal is only appended to, in the order of commits: that touches few pages, while rows in the order of runs would touch one
-/// a run. When a run ends, its whole log goes to its row, and its part of the journal is garbage.
+/// The journal is only appended to, in the order of commits: that touches few pages, while rows in the order of runs would
+/// touch one a run. When a run ends, its whole log goes to its row, and its part of the journal is garbage.
 ///
 /// Rollback journal and synchronous=FULL: what a call reports as written survives the process and the machine. After a failure
 /// the connection is closed and the next call opens it again.

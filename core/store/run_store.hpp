@@ -20,8 +20,8 @@
 
 namespace eco2::store {
 
-/// Keeps submitted runs in a SQLite file, many writes in one commit. One thread of its own ("eco2-runs") does all file work, in the
-/// order of the calls.
+/// Keeps submitted runs in a SQLite file, many writes in one commit. One thread of its own ("eco2-runs") does all file work, in
+/// the order of the calls.
 ///
 /// Thread-safety: any thread; recover, stop and destruction: control thread.
 /// Lifetime:      the executor, log and clock outlive the store; the executor still runs tasks while stop() waits.

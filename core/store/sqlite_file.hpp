@@ -43,13 +43,14 @@ private:
 
 Error sqlite_failed(const SqliteOptions& options, const std::string& reason);
 
-/// Makes directory and file (mode 0600) where they are missing, checks the file, brings its tables to `version`. `migrate` is called
-/// inside a transaction, with the version found (0: an empty file). A newer schema is refused untouched.
+/// Makes directory and file (mode 0600) where they are missing, checks the file, brings its tables to `version`. `migrate` is
+/// called inside a transaction, with the version found (0: an empty file). A newer schema is refused untouched.
 Result<void> prepare_sqlite(const SqliteOptions& options,
                             int version,
                             const std::function<void(Poco::Data::Session&, int found)>& migrate);
 
-/// Runs `work` with the connection, opened where there is none; after any failure it is closed, and the next call opens it again.
+/// Runs `work` with the connection, opened where there is none; after any failure it is closed, and the next call opens it
+/// again.
 template <class Connection, class Work>
 auto with_connection(std::unique_ptr<Connection>& connection, const SqliteOptions& options, Work&& work)
     -> decltype(work(*connection)) {

@@ -37,7 +37,6 @@ TEST_F(CommandLine, a_wrong_command_line_exits_2_and_says_what_is_wrong) {
     for (const auto& [arguments, says] : std::initializer_list<Case>{{{}, "subcommand is required"},
                                                                      {{"frobnicate"}, "no command \"frobnicate\""},
                                                                      {{"config", "chekc"}, "no command \"chekc\""},
-                                                                     {{"scan"}, "photo is required"},
                                                                      {{"scan", "a.jpg", "--nope"}, "--nope"},
                                                                      {{"rules", "import"}, "directory is required"},
                                                                      {{"config"}, "subcommand is required"},

@@ -1,5 +1,5 @@
-#include "e2e/programs.hpp"
 #include "e2e/process.hpp"
+#include "e2e/programs.hpp"
 
 #include <boost/json/parse.hpp>
 
@@ -18,7 +18,9 @@ using namespace std::chrono_literals;
 class SubmittedRunsProgram : public Programs {
 protected:
     std::string submit(int number) const {
-        const auto reply = http(serve_port_, "POST", "/api/v1/scan",
+        const auto reply = http(serve_port_,
+                                "POST",
+                                "/api/v1/scan",
                                 R"({"image_url":"https://images.example.com/)" + std::to_string(number) + ".jpg\"}");
         EXPECT_EQ(reply.status, 202) << reply.body;
         return reply.status == 202 ? std::string(boost::json::parse(reply.body).at("job_id").as_string()) : "";
@@ -76,7 +78,8 @@ TEST_F(SubmittedRunsProgram, two_hundred_survive_five_kills_each_ends_once_and_n
         const auto answer = boost::json::parse(result(id).body).at("pipeline_result").at("final_answer").at("user_answer");
         EXPECT_EQ(std::string(answer.as_string()), words) << id;
     }
-    // A call whose answer had come but was not written down when the kill came counts as one in flight: a few milliseconds' worth.
+    // A call whose answer had come but was not written down when the kill came counts as one in flight: a few milliseconds'
+    // worth.
     const auto paid = fake_count("completed");
     EXPECT_GE(paid, 2 * kRuns);
     EXPECT_LE(paid, 2 * kRuns + 5 * kRuns / 20) << "finished stages were repeated";
@@ -122,7 +125,7 @@ TEST_F(SubmittedRunsProgram, keys_open_the_door_while_they_are_good) {
     ASSERT_EQ(made.exit_code, 0) << made;
     const std::string key(boost::json::parse(made.out).at("key").as_string());
     const std::string id(boost::json::parse(made.out).at("id").as_string());
-    start_serve({"--config", config_file});
+    start_serve();
     const auto status = [&](const std::string& headers) {
         return http(serve_port_, "POST", "/api/v1/scan", kUrlBody, headers).status;
     };
@@ -135,8 +138,12 @@ TEST_F(SubmittedRunsProgram, keys_open_the_door_while_they_are_good) {
     EXPECT_EQ(run({"keys", "revoke", id, "--config", config_file, "--data", data_dir}).exit_code, 0);
     EXPECT_TRUE(eventually([&] { return status("x-api-key: " + key + "\r\n") == 401; }, 5s));
     EXPECT_EQ(run({"keys", "revoke", "nothing", "--config", config_file, "--data", data_dir}).exit_code, 2);
-    EXPECT_EQ(run({"keys", "create", "--name", "x", "--scope", "everything", "--config", config_file, "--data", data_dir}).exit_code, 2);
-    EXPECT_EQ(run({"keys", "create", "--name", "x", "--expires", "2020-01-01", "--config", config_file, "--data", data_dir}).exit_code, 2);
+    EXPECT_EQ(
+        run({"keys", "create", "--name", "x", "--scope", "everything", "--config", config_file, "--data", data_dir}).exit_code,
+        2);
+    EXPECT_EQ(run({"keys", "create", "--name", "x", "--expires", "2020-01-01", "--config", config_file, "--data", data_dir})
+                  .exit_code,
+              2);
 }
 
 TEST_F(SubmittedRunsProgram, a_second_host_on_one_data_directory_is_refused) {
@@ -175,7 +182,7 @@ haiku = "poem"
     const auto shown = run({"scan", "--pipeline", "haiku", "--config", config_file, "--data", data_dir, "--json"});
     EXPECT_EQ(shown.exit_code, 0) << shown;
     EXPECT_TRUE(shown.shows("\"haiku\":{\"text\"")) << shown;
-    start_serve({"--config", config_file});
+    start_serve();
     const auto reply = http(serve_port_, "POST", "/api/v1/pipelines/haiku", "{}", "prefer: wait=5\r\n");
     EXPECT_EQ(reply.status, 200) << reply.body;
     EXPECT_EQ(http(serve_port_, "POST", "/api/v1/pipelines/haiku", kUrlBody).status, 422) << "it takes no image";

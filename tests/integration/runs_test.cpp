@@ -191,7 +191,8 @@ TEST_F(Runs, one_idempotency_key_is_one_run_however_it_is_spelt_and_however_ofte
     EXPECT_EQ(ids.size(), 1U);
     (void)result(*ids.begin());
     EXPECT_EQ(fake_stats().requests, 2U) << "vision and answer, once";
-    const auto other = request("POST", kSubmit, R"({"image_url":"https://images.example.com/b.jpg"})", "idempotency-key: k\r\n");
+    const auto other =
+        request("POST", kSubmit, R"({"image_url":"https://images.example.com/b.jpg"})", "idempotency-key: k\r\n");
     EXPECT_EQ(other.status, 422) << other.body;
     EXPECT_EQ(request("POST", kSubmit, kUrlBody, "idempotency-key: a\r\nx-idempotency-key: b\r\n").status, 422);
     EXPECT_EQ(request("POST", kSubmit, kUrlBody, "idempotency-key: " + std::string(256, 'k') + "\r\n").status, 422);
@@ -212,7 +213,8 @@ TEST_F(Runs, nobody_elses_run_is_there) {
     }
     EXPECT_EQ(request("GET", kSubmit + "/runs", {}, kBert).body, R"({"runs":[],"next_before":null})");
     EXPECT_NE(request("GET", kSubmit + "/runs", {}, kAnna).body.find(id), std::string::npos);
-    EXPECT_EQ(request("GET", "/api/v1/pipelines/plant_triage/" + id + "/result", {}, kAnna).status, 404) << "another pipeline's";
+    EXPECT_EQ(request("GET", "/api/v1/pipelines/plant_triage/" + id + "/result", {}, kAnna).status, 404)
+        << "another pipeline's";
     EXPECT_NE(submit(std::string(kAnna) + "idempotency-key: k\r\n"), submit(std::string(kBert) + "idempotency-key: k\r\n"));
     for (const auto* wrong : {"nonsense", "..%2f..", "11111111-2222-3333-4444-555555555555"}) {
         EXPECT_EQ(get(wrong, "result", kAnna).status, 404) << wrong;
@@ -264,7 +266,8 @@ TEST_F(Runs, quotas_hold_on_every_endpoint) {
     start_host();
     const auto first = submit();
     (void)submit();
-    for (const auto* path : {"/api/v1/scan", "/api/v1/scan/classify", "/api/v1/scan/classify/completion", "/api/v1/pipelines/plant_triage"}) {
+    for (const auto* path :
+         {"/api/v1/scan", "/api/v1/scan/classify", "/api/v1/scan/classify/completion", "/api/v1/pipelines/plant_triage"}) {
         const auto refused = request("POST", path, kUrlBody);
         EXPECT_EQ(refused.status, 429) << path;
         EXPECT_NE(refused.head.find("retry-after: "), std::string::npos) << path;
@@ -291,7 +294,9 @@ TEST_F(Runs, a_foreign_page_gets_no_permission_and_a_known_one_on_every_answer) 
     change_config("#origins = []", "origins = [\"https://app.example.com\"]");
     start_host();
     const std::string known = "origin: https://app.example.com\r\n";
-    const auto allows = [](const Reply& reply) { return reply.head.find("access-control-allow-origin: ") != std::string::npos; };
+    const auto allows = [](const Reply& reply) {
+        return reply.head.find("access-control-allow-origin: ") != std::string::npos;
+    };
     EXPECT_TRUE(allows(request("POST", kSubmit, kUrlBody, known)));
     EXPECT_TRUE(allows(request("POST", kSubmit, "{", known))) << "errors too";
     EXPECT_TRUE(allows(request("POST", "/api/v1/scan/classify/completion", kUrlBody, known))) << "streams too";

@@ -23,9 +23,11 @@ public:
             return tell(std::move(done), Result<Submitted>(*error));
         }
         for (const auto& [id, other] : runs) {
-            if (!run.idempotency_key.empty() && other.summary.user_id == run.user_id && keys_[id].first == run.idempotency_key) {
+            if (!run.idempotency_key.empty() && other.summary.user_id == run.user_id &&
+                keys_[id].first == run.idempotency_key) {
                 const bool is_same = keys_[id].second == run.fingerprint;
-                return tell(std::move(done), is_same ? Submitted{id, true} : Result<Submitted>(fail(Errc::idempotency_conflict)));
+                return tell(std::move(done),
+                            is_same ? Submitted{id, true} : Result<Submitted>(fail(Errc::idempotency_conflict)));
             }
         }
         StoredRun stored;
@@ -72,7 +74,8 @@ public:
 
     void load(std::string run_id, std::function<void(Result<StoredRun>)> done) override {
         const auto found = runs.find(run_id);
-        tell(std::move(done), found == runs.end() ? Result<StoredRun>(fail(Errc::not_found)) : Result<StoredRun>(found->second));
+        tell(std::move(done),
+             found == runs.end() ? Result<StoredRun>(fail(Errc::not_found)) : Result<StoredRun>(found->second));
     }
 
     void list(RunFilter filter, std::function<void(Result<std::vector<RunSummary>>)> done) override {
@@ -97,8 +100,8 @@ public:
 
     std::map<std::string, StoredRun> runs;
     int appends = 0;
-    bool is_log_whole = true;             // every end brought the whole log with it
-    std::map<int, Errc> failures;         // the n-th submit or append, from 1, fails with this
+    bool is_log_whole = true;      // every end brought the whole log with it
+    std::map<int, Errc> failures;  // the n-th submit or append, from 1, fails with this
     int operations = 0;
 
 private:

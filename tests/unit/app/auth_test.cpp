@@ -107,7 +107,8 @@ TEST_F(AuthTest, every_wrong_byte_of_a_key_and_every_cut_is_refused) {
         // From a trusted peer with a good header: what is wrong is never passed over.
         EXPECT_EQ(refused("10.1.2.3", {{"x-api-key", wrong}, {"x-user-id", kUser}}).code, Errc::unauthorized) << i;
         if (i > 0) {
-            EXPECT_EQ(refused("10.1.2.3", {{"x-api-key", text.substr(0, i)}, {"x-user-id", kUser}}).code, Errc::unauthorized) << i;
+            EXPECT_EQ(refused("10.1.2.3", {{"x-api-key", text.substr(0, i)}, {"x-user-id", kUser}}).code, Errc::unauthorized)
+                << i;
         }
     }
     EXPECT_EQ(refused("1.2.3.4", {{"x-api-key", text + "0"}}).code, Errc::unauthorized);

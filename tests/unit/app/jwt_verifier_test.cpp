@@ -1,9 +1,11 @@
-#include "app/auth.hpp"
 #include "app/jwt_verifier.hpp"
+
+#include "app/auth.hpp"
 #include "base/text.hpp"
 #include "support/manual_executor.hpp"
 
 #include <gtest/gtest.h>
+
 #include <jwt.h>
 
 #include <cstdlib>
@@ -36,7 +38,8 @@ protected:
         jwt_free(jwt);
         return out;
     }
-    std::string why_refused(const std::string& text, JwtRules rules = {"HS256", kSecret, "", "", std::chrono::seconds(30), "sub"}) {
+    std::string why_refused(const std::string& text,
+                            JwtRules rules = {"HS256", kSecret, "", "", std::chrono::seconds(30), "sub"}) {
         const auto user = JwtVerifier::make(std::move(rules), clock_).value()->verify(text);
         return user ? "it was let in" : user.error().detail;
     }
@@ -86,7 +89,8 @@ TEST_F(JwtTest, issuer_and_audience_where_they_are_asked_for) {
 }
 
 TEST_F(JwtTest, the_user_must_be_a_uuid) {
-    EXPECT_EQ(why_refused(token(R"({"sub":"bob","exp":)" + std::to_string(now() + 60) + "}")), "token refused: its sub is no UUID");
+    EXPECT_EQ(why_refused(token(R"({"sub":"bob","exp":)" + std::to_string(now() + 60) + "}")),
+              "token refused: its sub is no UUID");
 }
 
 TEST_F(JwtTest, the_token_does_not_choose_the_algorithm) {

@@ -69,7 +69,8 @@ TEST(Query, a_list_is_bounded_and_says_what_is_wrong) {
     EXPECT_EQ(read_run_filter("limit=3&before=77&status=failed")->before_ns, 77);
     EXPECT_EQ(read_run_filter("status=failed")->state, RunState::dead);
     EXPECT_EQ(read_run_filter("status=cancelled")->state, RunState::cancelled);
-    for (const auto* wrong : {"limit=0", "limit=201", "limit=x", "limit=1x", "before=x", "status=odd", "limit=99999999999999999999"}) {
+    for (const auto* wrong :
+         {"limit=0", "limit=201", "limit=x", "limit=1x", "before=x", "status=odd", "limit=99999999999999999999"}) {
         EXPECT_EQ(read_run_filter(wrong).error().code, Errc::invalid_field) << wrong;
     }
 }

@@ -1,7 +1,7 @@
 #include "app/scan_frames.hpp"
-#include "runs/run_result.hpp"
 
 #include "../pipeline/fixture.hpp"
+#include "runs/run_result.hpp"
 
 #include <boost/json/parse.hpp>
 #include <gtest/gtest.h>

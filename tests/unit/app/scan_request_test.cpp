@@ -80,7 +80,8 @@ const std::string kForm = "multipart/form-data; boundary=b";
 
 TEST(ScanForm, brings_the_photos_bytes_as_they_are) {
     const std::string photo("\xFF\xD8\0\r\n--x", 9);
-    const auto request = parse_scan_form(form({{"image", photo}, {"user_input", " 이건? "}, {"language", "en"}, {"other", "x"}}), kForm).value();
+    const auto request =
+        parse_scan_form(form({{"image", photo}, {"user_input", " 이건? "}, {"language", "en"}, {"other", "x"}}), kForm).value();
     EXPECT_EQ(request.image, photo);
     EXPECT_EQ(request.question, "이건?");
     EXPECT_EQ(request.language, "en");

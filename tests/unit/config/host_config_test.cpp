@@ -68,7 +68,8 @@ TEST_F(HostConfigTest, an_empty_file_gives_the_defaults) {
     EXPECT_EQ(config.log.format, LogFormat::json);
     EXPECT_EQ(config.data_dir, std::filesystem::current_path() / "data");
     EXPECT_THAT(config.plugins, IsEmpty());
-    EXPECT_THAT(config.pipelines, ElementsAre(folder_.path() / "pipelines/scan.toml", folder_.path() / "pipelines/plant_triage.toml"));
+    EXPECT_THAT(config.pipelines,
+                ElementsAre(folder_.path() / "pipelines/scan.toml", folder_.path() / "pipelines/plant_triage.toml"));
     EXPECT_FALSE(config.is_production);
 }
 
@@ -353,7 +354,8 @@ lifetime_s = 86_400
 }
 
 TEST_F(HostConfigTest, credentials_that_cannot_work_are_refused) {
-    EXPECT_THAT(problem("[auth]\nmode = [\"none\", \"key\"]\n"), HasSubstr("auth.mode: \"none\" lets everybody in and stands alone"));
+    EXPECT_THAT(problem("[auth]\nmode = [\"none\", \"key\"]\n"),
+                HasSubstr("auth.mode: \"none\" lets everybody in and stands alone"));
     EXPECT_THAT(problem("[auth]\nmode = \"magic\"\n"), HasSubstr("auth.mode: \"magic\" is not known"));
     EXPECT_THAT(problem("[auth]\nmode = \"jwt\"\n"), HasSubstr("auth.mode: \"jwt\" needs a table [auth.jwt]"));
     EXPECT_THAT(problem("[auth]\nmode = \"jwt\"\n[auth.jwt]\nkey = { env = \"UNSET\" }\n"), HasSubstr("auth.jwt.key"));

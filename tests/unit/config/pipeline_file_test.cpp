@@ -272,7 +272,8 @@ TEST_F(PipelineFileTest, what_a_request_must_bring_follows_from_the_stages_unles
     EXPECT_EQ(load(whole())->question, Need::optional);
     EXPECT_EQ(load(whole() + "[input]\nimage = \"optional\"\nquestion = \"required\"\n")->image, Need::optional);
     EXPECT_EQ(load(whole() + "[input]\nimage = \"optional\"\nquestion = \"required\"\n")->question, Need::required);
-    EXPECT_THAT(load(whole() + "[input]\nimage = \"none\"\n").error().detail, HasSubstr("input.image: is \"none\", and a stage"));
+    EXPECT_THAT(load(whole() + "[input]\nimage = \"none\"\n").error().detail,
+                HasSubstr("input.image: is \"none\", and a stage"));
     EXPECT_THAT(load(whole() + "[input]\nimage = \"maybe\"\n").error().detail, HasSubstr("input.image"));
     EXPECT_THAT(load(whole() + "[input]\npicture = 1\n").error().detail, HasSubstr("input.picture"));
     EXPECT_EQ(load(whole() + "[title]\nko = \"ㄱ\"\n")->title.at("ko"), "ㄱ");

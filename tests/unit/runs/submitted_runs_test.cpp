@@ -47,9 +47,12 @@ protected:
         }
         bench_.doors.calls.clear();
         runs_ = std::make_unique<SubmittedRuns>(
-            store_, executor_, bench_.clock, null_log(), [this](std::string_view name) {
-                return name == "scan" ? &bench_.context : nullptr;
-            }, options_);
+            store_,
+            executor_,
+            bench_.clock,
+            null_log(),
+            [this](std::string_view name) { return name == "scan" ? &bench_.context : nullptr; },
+            options_);
     }
     void crash_and_recover() {
         suspend();  // drops without writing, as a kill does
@@ -228,7 +231,8 @@ TEST_F(SubmittedRunsTest, goes_on_after_a_crash_at_any_moment_with_unbroken_numb
                 crash_and_recover();
                 calls = 0;
             }
-            ASSERT_EQ(bench_.doors.calls.size(), ++calls) << "one call a stage, crash before " << crash_before << " at " << step;
+            ASSERT_EQ(bench_.doors.calls.size(), ++calls)
+                << "one call a stage, crash before " << crash_before << " at " << step;
         };
         maybe_crash(0);
         answer(RunBench::vision());
