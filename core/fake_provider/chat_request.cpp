@@ -93,6 +93,9 @@ public:
         if (!messages->is_array() || messages->get_array().empty()) {
             return no_list(list);
         }
+        if (out_.dialect == Dialect::messages && !root.contains("max_tokens")) {
+            return missing("max_tokens");
+        }
         out_.is_stream = flag_at(root, "stream");
         read_options(root);
         for (const json::value& message : messages->get_array()) {
@@ -109,6 +112,7 @@ private:
         switch (out_.dialect) {
             case Dialect::chat: read_chat_options(root); break;
             case Dialect::responses: read_responses_options(root); break;
+            case Dialect::messages: read_messages_options(root); break;
         }
     }
 
@@ -129,6 +133,21 @@ private:
         const json::object* format = text != nullptr ? object_at(*text, "format") : nullptr;
         if (format != nullptr && text_at(*format, "type") == "json_schema") {
             read_schema(text_at(*format, "name"), object_at(*format, "schema"));
+        }
+    }
+
+    void read_messages_options(const json::object& root) {
+        read_content(root.if_contains("system"));
+        const json::object* config = object_at(root, "output_config");
+        const json::object* format = config != nullptr ? object_at(*config, "format") : nullptr;
+        if (format != nullptr) {
+            read_schema({}, object_at(*format, "schema"));
+        }
+        const json::value* tools = root.if_contains("tools");
+        if (tools != nullptr && tools->is_array() && !tools->get_array().empty() && tools->get_array()[0].is_object()) {
+            const json::object& tool = tools->get_array()[0].get_object();
+            out_.tool = text_at(tool, "name");
+            read_schema(out_.tool, object_at(tool, "input_schema"));
         }
     }
 
@@ -169,7 +188,10 @@ private:
     void read_message(const json::object& message) {
         out_.prompt_tokens += kTokensPerMessage;
         is_user_ = text_at(message, "role") == "user";
-        const json::value* content = message.if_contains("content");
+        read_content(message.if_contains("content"));
+    }
+
+    void read_content(const json::value* content) {
         if (content == nullptr) {
             return;
         }
@@ -192,6 +214,8 @@ private:
             read_photo(text_at(*image, "url"));
         } else if (type == "input_image") {
             read_photo(text_at(part, "image_url"));
+        } else if (const json::object* source = object_at(part, "source"); type == "image" && source != nullptr) {
+            read_photo(text_at(*source, text_at(*source, "type") == "url" ? "url" : "data"));
         }
     }
 

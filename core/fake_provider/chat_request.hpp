@@ -11,6 +11,7 @@ namespace eco2::fake {
 enum class Dialect {
     chat,       // OpenAI, POST /v1/chat/completions
     responses,  // OpenAI, POST /v1/responses
+    messages,   // Anthropic, POST /v1/messages
 };
 
 /// An error, told in OpenAI's words; the dialects put it into theirs.
@@ -46,6 +47,7 @@ struct ChatRequest {
     bool wants_usage = false;  // stream_options.include_usage
     AnswerKind kind = AnswerKind::plain;
     std::string schema;  // JSON text, for AnswerKind::schema alone
+    std::string tool;    // Anthropic: the tool that the answer is the input of; empty: none
     ClassKeys class_keys;
     std::string user_text;         // start of the last user message's text
     std::uint64_t photo_hash = 0;  // of the image's URL or data URL; of the texts where there is no image

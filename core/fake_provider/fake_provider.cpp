@@ -24,11 +24,23 @@ net::ServerResponse error_response(const Error& error) {
     return error_response(ApiFault{error.http_status(), error.text(), "invalid_request_error", "", std::string(error.name())});
 }
 
+std::string_view key_header(const net::ServerRequest& request) {
+    for (const std::string_view name : {"x-api-key", "api-key"}) {
+        if (const std::string_view key = request.header(name); !key.empty()) {
+            return key;
+        }
+    }
+    return {};
+}
+
 std::optional<Dialect> dialect_of(std::string_view path) {
     if (path == "/chat/completions") {
         return Dialect::chat;
     }
-    return path == "/responses" ? std::optional(Dialect::responses) : std::nullopt;
+    if (path == "/responses") {
+        return Dialect::responses;
+    }
+    return path == "/messages" ? std::optional(Dialect::messages) : std::nullopt;
 }
 
 }  // namespace
@@ -74,8 +86,8 @@ private:
         const std::optional<Dialect> dialect = request.method == "POST" ? dialect_of(path) : std::nullopt;
         if (dialect) {
             auto open = std::make_shared<OpenRequest>(control_.ledger(), control_.clock());
-            Script script = control_.answer(
-                {std::move(request.body), request.header("authorization"), *dialect, request.header("api-key")});
+            Script script =
+                control_.answer({std::move(request.body), request.header("authorization"), *dialect, key_header(request)});
             play(std::move(script), std::move(exchange), std::move(open), threads_);
             return;
         }
