@@ -12,6 +12,7 @@ enum class Dialect {
     chat,       // OpenAI, POST /v1/chat/completions
     responses,  // OpenAI, POST /v1/responses
     messages,   // Anthropic, POST /v1/messages
+    gemini,     // Google, POST /v1beta/models/{model}:generateContent, :streamGenerateContent
 };
 
 /// An error, told in OpenAI's words; the dialects put it into theirs.
@@ -55,7 +56,11 @@ struct ChatRequest {
 };
 
 /// Reads a request body. What is missing or wrong is answered as the provider would.
-std::variant<ChatRequest, ApiFault> read_chat_request(std::string_view body, Dialect dialect = Dialect::chat);
+/// `path_model`, `is_stream`: of Gemini's path, which has them in place of the body.
+std::variant<ChatRequest, ApiFault> read_chat_request(std::string_view body,
+                                                      Dialect dialect = Dialect::chat,
+                                                      std::string_view path_model = {},
+                                                      bool is_stream = false);
 
 /// Tokens of a text, by rule of thumb: four ASCII characters, or 0.7 of any other character.
 std::int64_t estimate_tokens(std::string_view text) noexcept;

@@ -153,7 +153,12 @@ INSTANTIATE_TEST_SUITE_P(
                                "anthropic",
                                "[[plugin]]\nid = \"anthropic\"\nkeys = [{ id = \"main\", env = \"OTHER_API_KEY\" }]\n"
                                "[plugin.config]\nbase_url = \"${FAKE_ORIGIN}/v1\"\nschema_by = \"tool\"\n",
-                               "\"tool_choice\""}),
+                               "\"tool_choice\""},
+                      Provider{"gemini",
+                               "gemini",
+                               "[[plugin]]\nid = \"gemini\"\nkeys = [{ id = \"main\", env = \"OTHER_API_KEY\" }]\n"
+                               "[plugin.config]\nbase_url = \"${FAKE_ORIGIN}/v1beta\"\n",
+                               "\"responseJsonSchema\""}),
     [](const auto& row) { return row.param.name; });
 
 }  // namespace
