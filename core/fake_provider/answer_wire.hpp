@@ -19,6 +19,8 @@ struct AnswerId {
     std::int64_t created = 0;
     std::string model;
     bool wants_usage = false;  // chat streams: "usage" in every chunk
+    std::string tool;          // messages: the answer is this tool's input; empty: text
+    std::int64_t prompt_tokens = 0;
 };
 
 enum class TextField { content, refusal };

@@ -78,14 +78,23 @@ ApiFault no_list(std::string_view name) {
 
 class Reader {
 public:
-    explicit Reader(Dialect dialect) { out_.dialect = dialect; }
+    Reader(Dialect dialect, std::string_view path_model, bool is_stream) {
+        out_.dialect = dialect;
+        out_.model = path_model;
+        out_.is_stream = is_stream;
+    }
 
     std::variant<ChatRequest, ApiFault> read(const json::object& root) {
-        out_.model = text_at(root, "model");
+        if (out_.dialect != Dialect::gemini) {
+            out_.model = text_at(root, "model");
+            out_.is_stream = flag_at(root, "stream");
+        }
         if (out_.model.empty()) {
             return ApiFault{400, "you must provide a model parameter", "invalid_request_error", "model", ""};
         }
-        const std::string_view list = out_.dialect == Dialect::responses ? "input" : "messages";
+        const std::string_view list = out_.dialect == Dialect::responses ? "input"
+                                      : out_.dialect == Dialect::gemini  ? "contents"
+                                                                         : "messages";
         const json::value* messages = root.if_contains(list);
         if (messages == nullptr) {
             return missing(list);
@@ -93,7 +102,9 @@ public:
         if (!messages->is_array() || messages->get_array().empty()) {
             return no_list(list);
         }
-        out_.is_stream = flag_at(root, "stream");
+        if (out_.dialect == Dialect::messages && !root.contains("max_tokens")) {
+            return missing("max_tokens");
+        }
         read_options(root);
         for (const json::value& message : messages->get_array()) {
             if (const json::object* object = message.if_object()) {
@@ -109,6 +120,8 @@ private:
         switch (out_.dialect) {
             case Dialect::chat: read_chat_options(root); break;
             case Dialect::responses: read_responses_options(root); break;
+            case Dialect::messages: read_messages_options(root); break;
+            case Dialect::gemini: read_gemini_options(root); break;
         }
     }
 
@@ -129,6 +142,31 @@ private:
         const json::object* format = text != nullptr ? object_at(*text, "format") : nullptr;
         if (format != nullptr && text_at(*format, "type") == "json_schema") {
             read_schema(text_at(*format, "name"), object_at(*format, "schema"));
+        }
+    }
+
+    void read_messages_options(const json::object& root) {
+        read_content(root.if_contains("system"));
+        const json::object* config = object_at(root, "output_config");
+        const json::object* format = config != nullptr ? object_at(*config, "format") : nullptr;
+        if (format != nullptr) {
+            read_schema({}, object_at(*format, "schema"));
+        }
+        const json::value* tools = root.if_contains("tools");
+        if (tools != nullptr && tools->is_array() && !tools->get_array().empty() && tools->get_array()[0].is_object()) {
+            const json::object& tool = tools->get_array()[0].get_object();
+            out_.tool = text_at(tool, "name");
+            read_schema(out_.tool, object_at(tool, "input_schema"));
+        }
+    }
+
+    void read_gemini_options(const json::object& root) {
+        if (const json::object* system = object_at(root, "systemInstruction")) {
+            read_content(system->if_contains("parts"));
+        }
+        const json::object* config = object_at(root, "generationConfig");
+        if (config != nullptr && config->contains("responseJsonSchema")) {
+            read_schema({}, object_at(*config, "responseJsonSchema"));
         }
     }
 
@@ -169,7 +207,10 @@ private:
     void read_message(const json::object& message) {
         out_.prompt_tokens += kTokensPerMessage;
         is_user_ = text_at(message, "role") == "user";
-        const json::value* content = message.if_contains("content");
+        read_content(message.if_contains(out_.dialect == Dialect::gemini ? "parts" : "content"));
+    }
+
+    void read_content(const json::value* content) {
         if (content == nullptr) {
             return;
         }
@@ -185,6 +226,9 @@ private:
     }
 
     void read_part(const json::object& part) {
+        if (out_.dialect == Dialect::gemini) {
+            return read_gemini_part(part);
+        }
         const std::string_view type = text_at(part, "type");
         if (type == "text" || type == "input_text" || type == "output_text") {
             read_text(text_at(part, "text"));
@@ -192,6 +236,18 @@ private:
             read_photo(text_at(*image, "url"));
         } else if (type == "input_image") {
             read_photo(text_at(part, "image_url"));
+        } else if (const json::object* source = object_at(part, "source"); type == "image" && source != nullptr) {
+            read_photo(text_at(*source, text_at(*source, "type") == "url" ? "url" : "data"));
+        }
+    }
+
+    void read_gemini_part(const json::object& part) {
+        if (const json::object* data = object_at(part, "inlineData")) {
+            read_photo(text_at(*data, "data"));
+        } else if (const json::object* file = object_at(part, "fileData")) {
+            read_photo(text_at(*file, "fileUri"));
+        } else {
+            read_text(text_at(part, "text"));
         }
     }
 
@@ -228,7 +284,10 @@ std::string_view kind_name(AnswerKind kind) noexcept {
     return "plain";
 }
 
-std::variant<ChatRequest, ApiFault> read_chat_request(std::string_view body, Dialect dialect) {
+std::variant<ChatRequest, ApiFault> read_chat_request(std::string_view body,
+                                                      Dialect dialect,
+                                                      std::string_view path_model,
+                                                      bool is_stream) {
     unsigned char buffer[16 * 1024];
     json::monotonic_resource memory(buffer);
     json::error_code ec;
@@ -242,7 +301,7 @@ std::variant<ChatRequest, ApiFault> read_chat_request(std::string_view body, Dia
             "",
             ""};
     }
-    return Reader(dialect).read(root.get_object());
+    return Reader(dialect, path_model, is_stream).read(root.get_object());
 }
 
 std::int64_t estimate_tokens(std::string_view text) noexcept {

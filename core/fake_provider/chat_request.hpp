@@ -11,6 +11,8 @@ namespace eco2::fake {
 enum class Dialect {
     chat,       // OpenAI, POST /v1/chat/completions
     responses,  // OpenAI, POST /v1/responses
+    messages,   // Anthropic, POST /v1/messages
+    gemini,     // Google, POST /v1beta/models/{model}:generateContent, :streamGenerateContent
 };
 
 /// An error, told in OpenAI's words; the dialects put it into theirs.
@@ -46,6 +48,7 @@ struct ChatRequest {
     bool wants_usage = false;  // stream_options.include_usage
     AnswerKind kind = AnswerKind::plain;
     std::string schema;  // JSON text, for AnswerKind::schema alone
+    std::string tool;    // Anthropic: the tool that the answer is the input of; empty: none
     ClassKeys class_keys;
     std::string user_text;         // start of the last user message's text
     std::uint64_t photo_hash = 0;  // of the image's URL or data URL; of the texts where there is no image
@@ -53,7 +56,11 @@ struct ChatRequest {
 };
 
 /// Reads a request body. What is missing or wrong is answered as the provider would.
-std::variant<ChatRequest, ApiFault> read_chat_request(std::string_view body, Dialect dialect = Dialect::chat);
+/// `path_model`, `is_stream`: of Gemini's path, which has them in place of the body.
+std::variant<ChatRequest, ApiFault> read_chat_request(std::string_view body,
+                                                      Dialect dialect = Dialect::chat,
+                                                      std::string_view path_model = {},
+                                                      bool is_stream = false);
 
 /// Tokens of a text, by rule of thumb: four ASCII characters, or 0.7 of any other character.
 std::int64_t estimate_tokens(std::string_view text) noexcept;

@@ -66,7 +66,7 @@ Script Control::answer(Arrival arrival) {
                                      ""}
                           : usual_fault(401));
     }
-    auto read = read_chat_request(arrival.body, arrival.dialect);
+    auto read = read_chat_request(arrival.body, arrival.dialect, arrival.path_model, arrival.is_stream);
     if (const ApiFault* fault = std::get_if<ApiFault>(&read)) {
         return refuse(*fault);
     }

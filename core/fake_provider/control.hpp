@@ -19,6 +19,8 @@ struct Arrival {
     std::string body;
     std::string_view authorization;  // the header's value
     Dialect dialect = Dialect::chat;
+    std::string path_model = {};    // Gemini: of the path
+    bool is_stream = false;         // Gemini: of the path
     std::string_view api_key = {};  // the key in the header that the dialect, or Azure, has for it
 };
 

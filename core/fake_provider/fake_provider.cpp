@@ -24,11 +24,34 @@ net::ServerResponse error_response(const Error& error) {
     return error_response(ApiFault{error.http_status(), error.text(), "invalid_request_error", "", std::string(error.name())});
 }
 
+std::string_view key_header(const net::ServerRequest& request) {
+    for (const std::string_view name : {"x-api-key", "x-goog-api-key", "api-key"}) {
+        if (const std::string_view key = request.header(name); !key.empty()) {
+            return key;
+        }
+    }
+    return {};
+}
+
 std::optional<Dialect> dialect_of(std::string_view path) {
     if (path == "/chat/completions") {
         return Dialect::chat;
     }
-    return path == "/responses" ? std::optional(Dialect::responses) : std::nullopt;
+    if (path == "/responses") {
+        return Dialect::responses;
+    }
+    if (path == "/messages") {
+        return Dialect::messages;
+    }
+    const bool is_gemini =
+        path.starts_with("/v1beta/models/") && (path.ends_with(":generateContent") || path.ends_with(":streamGenerateContent"));
+    return is_gemini ? std::optional(Dialect::gemini) : std::nullopt;
+}
+
+/// Of Gemini's path, after its folders and before the colon.
+std::string model_of(std::string_view path) {
+    path = path.substr(0, path.rfind(':'));
+    return std::string(path.substr(path.rfind('/') + 1));
 }
 
 }  // namespace
@@ -74,8 +97,12 @@ private:
         const std::optional<Dialect> dialect = request.method == "POST" ? dialect_of(path) : std::nullopt;
         if (dialect) {
             auto open = std::make_shared<OpenRequest>(control_.ledger(), control_.clock());
-            Script script = control_.answer(
-                {std::move(request.body), request.header("authorization"), *dialect, request.header("api-key")});
+            Script script = control_.answer({std::move(request.body),
+                                             request.header("authorization"),
+                                             *dialect,
+                                             *dialect == Dialect::gemini ? model_of(path) : std::string(),
+                                             path.ends_with(":streamGenerateContent"),
+                                             key_header(request)});
             play(std::move(script), std::move(exchange), std::move(open), threads_);
             return;
         }

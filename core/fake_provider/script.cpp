@@ -53,7 +53,13 @@ public:
           dialect_(scene.request.dialect),
           behaviour_(scene.behaviour),
           pace_(pace_of(scene)),
-          wire_(make_wire(dialect_, {hex_id(scene.number), scene.created, scene.request.model, scene.request.wants_usage})) {}
+          wire_(make_wire(dialect_,
+                          {hex_id(scene.number),
+                           scene.created,
+                           scene.request.model,
+                           scene.request.wants_usage,
+                           scene.request.tool,
+                           scene.request.prompt_tokens})) {}
 
     Script plan() {
         Script script = dispatch();

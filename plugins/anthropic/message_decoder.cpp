@@ -1,0 +1,238 @@
+#include "anthropic/message_decoder.hpp"
+
+#include "anthropic/errors.hpp"
+
+#include "eco2/plugin/json.hpp"
+#include "eco2/plugin/upstream_errors.hpp"
+
+#include <boost/json/serialize.hpp>
+
+#include <algorithm>
+
+namespace eco2::anthropic {
+
+using plugin::DeltaWriter;
+using plugin::FinishReason;
+using plugin::json_array;
+using plugin::json_integer;
+using plugin::json_member;
+using plugin::json_text;
+using plugin::Result;
+
+namespace {
+
+constexpr std::size_t kEventBytesMax = 1024 * 1024;
+
+FinishReason stop_named(std::string_view name, bool is_tool_text) {
+    if (name == "end_turn" || name == "stop_sequence") {
+        return FinishReason::stop;
+    }
+    if (name == "max_tokens" || name == "model_context_window_exceeded") {
+        return FinishReason::length;
+    }
+    if (name == "tool_use") {
+        return is_tool_text ? FinishReason::stop : FinishReason::tool;
+    }
+    return name == "refusal" ? FinishReason::refusal : FinishReason::other;
+}
+
+void set_count(std::int64_t& count, const boost::json::value* usage, std::string_view name) {
+    if (const auto told = json_integer(json_member(usage, name))) {
+        count = *told;
+    }
+}
+
+}  // namespace
+
+MessageDecoder::MessageDecoder(bool is_streamed, bool is_tool_text)
+    : is_streamed_(is_streamed), is_tool_text_(is_tool_text), events_(kEventBytesMax) {}
+
+void MessageDecoder::on_head(int, const plugin::Headers& headers) {
+    const std::string_view type = headers.find("content-type");
+    if (type.starts_with("text/event-stream")) {
+        is_streamed_ = true;
+    } else if (type.starts_with("application/json")) {
+        is_streamed_ = false;
+    }
+}
+
+Result<void> MessageDecoder::feed(std::string_view bytes, DeltaWriter& out) {
+    if (!is_streamed_) {
+        body_.append(bytes);
+        return {};
+    }
+    Result<void> taken;
+    const auto state = events_.feed(bytes, [&](const wire::SseEvent& event) {
+        taken = take_event(event.data, out);
+        return taken.has_value();
+    });
+    if (state == wire::SseReader::State::too_long) {
+        return malformed("an event of the stream is longer than 1 MiB");
+    }
+    return taken;
+}
+
+Result<void> MessageDecoder::take_event(std::string_view data, DeltaWriter& out) {
+    if (has_stopped_ || data.empty()) {
+        return {};
+    }
+    plugin::JsonDocument<> document;
+    if (!document.parse(data)) {
+        return malformed("an event of the stream is not JSON");
+    }
+    const boost::json::value& event = document.value();
+    if (const auto type = json_text(json_member(&event, "type"))) {
+        return take_named(*type, event, out);
+    }
+    const boost::json::object* const members = event.if_object();
+    return members != nullptr && members->empty() ? Result<void>() : malformed("an event of the stream has no type");
+}
+
+Result<void> MessageDecoder::take_named(std::string_view type, const boost::json::value& event, DeltaWriter& out) {
+    if (type == "content_block_delta") {
+        return take_block_delta(event, out);
+    }
+    if (type == "content_block_start") {
+        take_block_start(event, out);
+    } else if (type == "message_start") {
+        const boost::json::value* const message = json_member(&event, "message");
+        take_model(message, out);
+        take_usage(json_member(message, "usage"));
+    } else if (type == "message_delta") {
+        take_usage(json_member(&event, "usage"));
+        report_usage(out);
+        take_stop(json_member(&event, "delta"), out);
+    } else if (type == "message_stop") {
+        has_stopped_ = true;
+    } else if (type == "error") {
+        const boost::json::value* const error = json_member(&event, "error");
+        return classify_in_stream(error != nullptr ? *error : event);
+    }
+    return {};
+}
+
+void MessageDecoder::take_block_start(const boost::json::value& event, DeltaWriter& out) {
+    const boost::json::value* const block = json_member(&event, "content_block");
+    const auto type = json_text(json_member(block, "type"));
+    if (type == "text" && !is_tool_text_) {
+        out.text(json_text(json_member(block, "text")).value_or(""));
+    } else if (type == "tool_use" && !is_tool_text_) {
+        out.tool(boost::json::serialize(event));
+    }
+}
+
+Result<void> MessageDecoder::take_block_delta(const boost::json::value& event, DeltaWriter& out) {
+    const boost::json::value* const delta = json_member(&event, "delta");
+    const auto type = json_text(json_member(delta, "type"));
+    if (!type) {
+        return malformed("a piece of the stream has no type");
+    }
+    if (type == "text_delta") {
+        const auto text = json_text(json_member(delta, "text"));
+        if (!text) {
+            return malformed("a text piece of the stream has no text");
+        }
+        if (!is_tool_text_) {
+            out.text(*text);
+        }
+    } else if (type == "input_json_delta") {
+        const auto json = json_text(json_member(delta, "partial_json"));
+        if (is_tool_text_) {
+            out.text(json.value_or(""));
+        } else {
+            out.tool(boost::json::serialize(event));
+        }
+    }
+    return {};
+}
+
+Result<void> MessageDecoder::take_whole(DeltaWriter& out) {
+    plugin::JsonDocument<> document;
+    if (!document.parse(plugin::without_byte_order_mark(body_))) {
+        return malformed("the answer is not JSON");
+    }
+    const boost::json::value& message = document.value();
+    if (json_text(json_member(&message, "type")) == "error") {
+        const boost::json::value* const error = json_member(&message, "error");
+        return classify_in_stream(error != nullptr ? *error : message);
+    }
+    const boost::json::array* const blocks = json_array(json_member(&message, "content"));
+    if (blocks == nullptr) {
+        return malformed("the answer has no content");
+    }
+    take_model(&message, out);
+    for (const boost::json::value& block : *blocks) {
+        take_block(block, out);
+    }
+    take_usage(json_member(&message, "usage"));
+    report_usage(out);
+    take_stop(&message, out);
+    return {};
+}
+
+void MessageDecoder::take_block(const boost::json::value& block, DeltaWriter& out) {
+    const auto type = json_text(json_member(&block, "type"));
+    if (type == "text" && !is_tool_text_) {
+        out.text(json_text(json_member(&block, "text")).value_or(""));
+    } else if (type == "tool_use" && is_tool_text_) {
+        const boost::json::value* const input = json_member(&block, "input");
+        out.text(input == nullptr ? std::string() : boost::json::serialize(*input));
+    } else if (type == "tool_use") {
+        out.tool(boost::json::serialize(block));
+    }
+}
+
+void MessageDecoder::take_model(const boost::json::value* message, DeltaWriter& out) {
+    const auto model = json_text(json_member(message, "model"));
+    if (!has_model_ && model && !model->empty()) {
+        has_model_ = true;
+        out.meta({*model, {}, 0, nullptr});
+    }
+}
+
+void MessageDecoder::take_usage(const boost::json::value* usage) {
+    set_count(uncached_input_, usage, "input_tokens");
+    set_count(cache_created_, usage, "cache_creation_input_tokens");
+    set_count(usage_.cached_input_tokens, usage, "cache_read_input_tokens");
+    set_count(usage_.output_tokens, usage, "output_tokens");
+    set_count(usage_.reasoning_tokens, json_member(usage, "output_tokens_details"), "thinking_tokens");
+}
+
+/// The API counts what was read from and written to the cache beside the input; here they are parts of it.
+void MessageDecoder::report_usage(DeltaWriter& out) {
+    if (uncached_input_ < 0 && usage_.output_tokens < 0) {
+        return;
+    }
+    plugin::Usage usage = usage_;
+    if (uncached_input_ >= 0) {
+        usage.input_tokens =
+            uncached_input_ + std::max<std::int64_t>(cache_created_, 0) + std::max<std::int64_t>(usage.cached_input_tokens, 0);
+    }
+    out.usage(usage);
+}
+
+void MessageDecoder::take_stop(const boost::json::value* told, DeltaWriter& out) {
+    const auto reason = json_text(json_member(told, "stop_reason"));
+    if (!reason) {
+        return;
+    }
+    finish_reason_ = stop_named(*reason, is_tool_text_);
+    if (finish_reason_ == FinishReason::refusal) {
+        const boost::json::value* const details = json_member(told, "stop_details");
+        out.raw(boost::json::serialize(boost::json::value{{"refusal", details == nullptr ? boost::json::value() : *details}}));
+    }
+}
+
+Result<FinishReason> MessageDecoder::finish(DeltaWriter& out) {
+    if (!is_streamed_) {
+        if (Result<void> taken = take_whole(out); !taken) {
+            return std::move(taken).error();
+        }
+    }
+    if (!finish_reason_) {
+        return malformed("the answer ended without a stop reason");
+    }
+    return *finish_reason_;
+}
+
+}  // namespace eco2::anthropic

@@ -1,0 +1,16 @@
+#pragma once
+
+#include "anthropic/options.hpp"
+
+#include "eco2/plugin/generate_request.hpp"
+
+#include <string>
+
+namespace eco2::anthropic {
+
+/// The body of a message. System messages, wherever they stand, become the `system` field.
+/// Errors: invalid_argument, class caller_fault (a part that cannot be sent; an image in a system message; params that are no
+/// object or name a member of ours).
+plugin::Result<std::string> write_body(const plugin::GenerateRequest& request, const Options& options);
+
+}  // namespace eco2::anthropic

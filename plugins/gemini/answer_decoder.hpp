@@ -1,0 +1,44 @@
+#pragma once
+
+#include "eco2/plugin/http_dialect.hpp"
+#include "eco2/wire/sse_reader.hpp"
+
+#include <boost/json/value.hpp>
+
+#include <optional>
+#include <string>
+#include <string_view>
+
+namespace eco2::gemini {
+
+/// Reads a generated content, streamed or whole, as the response's content type says.
+///
+/// The API has no end mark: a stream is whole when a finish reason (or the reason why the prompt was blocked) has come and the
+/// response has ended cleanly. Thoughts are left out.
+///
+/// Limits: an event of 1 MiB.
+class AnswerDecoder final : public plugin::Decoder {
+public:
+    explicit AnswerDecoder(bool is_streamed);
+
+    void on_head(int status, const plugin::Headers& headers) override;
+    plugin::Result<void> feed(std::string_view bytes, plugin::DeltaWriter& out) override;
+    plugin::Result<plugin::FinishReason> finish(plugin::DeltaWriter& out) override;
+
+private:
+    plugin::Result<void> take_text(std::string_view json, plugin::DeltaWriter& out);
+    plugin::Result<void> take_chunk(const boost::json::value& chunk, plugin::DeltaWriter& out);
+    void take_candidate(const boost::json::value& candidate, plugin::DeltaWriter& out);
+    void take_usage(const boost::json::value* usage);
+
+    bool is_streamed_;
+    bool has_model_ = false;
+    bool has_usage_ = false;
+    bool has_tool_ = false;
+    std::optional<plugin::FinishReason> finish_reason_;
+    plugin::Usage usage_;
+    wire::SseReader events_;
+    std::string body_;
+};
+
+}  // namespace eco2::gemini

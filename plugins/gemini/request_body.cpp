@@ -1,0 +1,169 @@
+#include "gemini/request_body.hpp"
+
+#include "eco2/plugin/json_text.hpp"
+#include "eco2/plugin/request_params.hpp"
+#include "eco2/wire/base64.hpp"
+
+#include <boost/json/serialize.hpp>
+
+#include <array>
+#include <cmath>
+#include <utility>
+#include <vector>
+
+namespace eco2::gemini {
+
+using plugin::append_json_number;
+using plugin::append_json_quoted;
+using plugin::GenerateRequest;
+using plugin::Message;
+using plugin::Part;
+using plugin::PartKind;
+using plugin::Result;
+using plugin::Role;
+
+namespace {
+
+/// By the path's ending; empty: not told, the API looks for itself.
+std::string_view mime_of_url(std::string_view url) {
+    url = url.substr(0, url.find_first_of("?#"));
+    for (const auto& [ending, mime] : {std::pair<std::string_view, std::string_view>{".jpg", "image/jpeg"},
+                                       {".jpeg", "image/jpeg"},
+                                       {".png", "image/png"},
+                                       {".webp", "image/webp"}}) {
+        if (url.ends_with(ending)) {
+            return mime;
+        }
+    }
+    return {};
+}
+
+Result<void> append_part(std::string& out, const Part& part, const Options& options) {
+    switch (part.kind()) {
+        case PartKind::text:
+            out += R"({"text":)";
+            append_json_quoted(out, part.text());
+            out += '}';
+            return {};
+        case PartKind::image_url:
+            if (!options.takes_image_urls) {
+                return plugin::caller_fault("this provider takes no image by URL (image_urls = false); send the photo itself");
+            }
+            out += R"({"fileData":{)";
+            if (const std::string_view mime = mime_of_url(part.text()); !mime.empty()) {
+                out += R"("mimeType":")" + std::string(mime) + "\",";
+            }
+            out += R"("fileUri":)";
+            append_json_quoted(out, part.text());
+            out += "}}";
+            return {};
+        case PartKind::image_bytes:
+            out += R"({"inlineData":{"mimeType":)";
+            append_json_quoted(out, part.mime());
+            out += R"(,"data":")";
+            wire::append_base64(out, part.bytes());
+            out += "\"}}";
+            return {};
+    }
+    return plugin::caller_fault("a message part of unknown kind");
+}
+
+Result<void> append_parts(std::string& out, const Message& message, const Options& options) {
+    for (const Part part : message.parts()) {
+        if (message.role() == Role::system && part.kind() != PartKind::text) {
+            return plugin::caller_fault("a system message may hold text only");
+        }
+        out += out.ends_with('}') ? "," : "";
+        if (Result<void> appended = append_part(out, part, options); !appended) {
+            return appended;
+        }
+    }
+    return {};
+}
+
+Result<void> append_messages(std::string& out, const GenerateRequest& request, const Options& options) {
+    std::string system;
+    out += R"("contents":[)";
+    for (const Message message : request.messages()) {
+        if (message.role() == Role::system) {
+            if (Result<void> appended = append_parts(system, message, options); !appended) {
+                return appended;
+            }
+            continue;
+        }
+        out += out.ends_with('}') ? "," : "";
+        out += message.role() == Role::assistant ? R"({"role":"model","parts":[)" : R"({"role":"user","parts":[)";
+        if (Result<void> appended = append_parts(out, message, options); !appended) {
+            return appended;
+        }
+        out += "]}";
+    }
+    out += ']';
+    if (!system.empty()) {
+        out += R"(,"systemInstruction":{"parts":[)" + system + "]}";
+    }
+    return {};
+}
+
+/// The members of generationConfig; `taken` gets their names.
+std::string generation_config(const GenerateRequest& request, SchemaBy by, std::vector<std::string_view>& taken) {
+    std::string out = R"("candidateCount":1)";
+    taken = {"candidateCount"};
+    if (request.max_output_tokens() >= 0) {
+        out += R"(,"maxOutputTokens":)";
+        append_json_number(out, request.max_output_tokens());
+        taken.emplace_back("maxOutputTokens");
+    }
+    if (request.temperature() >= 0 && std::isfinite(request.temperature())) {
+        out += R"(,"temperature":)";
+        append_json_number(out, request.temperature());
+        taken.emplace_back("temperature");
+    }
+    if (!request.schema_json().empty() && by != SchemaBy::none) {
+        out += R"(,"responseMimeType":"application/json")";
+        taken.insert(taken.end(), {"responseMimeType", "responseJsonSchema", "responseSchema"});
+        if (by == SchemaBy::json_schema) {
+            out += R"(,"responseJsonSchema":)";
+            out += request.schema_json();
+        }
+    }
+    return out;
+}
+
+/// A `generationConfig` among the params goes into ours, member by member; the others stand beside it.
+Result<void> append_all_params(std::string& out,
+                               std::string& config,
+                               const GenerateRequest& request,
+                               const std::vector<std::string_view>& taken_config) {
+    static constexpr std::array<std::string_view, 2> kTaken{"contents", "systemInstruction"};
+    plugin::JsonDocument<> document;
+    const boost::json::object* const params = document.parse(request.params_json()) ? document.value().if_object() : nullptr;
+    const boost::json::value* const inner = params == nullptr ? nullptr : params->if_contains("generationConfig");
+    if (inner == nullptr) {
+        return plugin::append_params(out, request.params_json(), kTaken);
+    }
+    if (Result<void> added = plugin::append_params(config, boost::json::serialize(*inner), taken_config); !added) {
+        return added;
+    }
+    boost::json::object others = *params;
+    others.erase("generationConfig");
+    return plugin::append_params(out, boost::json::serialize(others), kTaken);
+}
+
+}  // namespace
+
+Result<std::string> write_body(const GenerateRequest& request, const Options& options) {
+    std::string out = "{";
+    if (Result<void> appended = append_messages(out, request, options); !appended) {
+        return std::move(appended).error();
+    }
+    std::vector<std::string_view> taken;
+    std::string config = generation_config(request, options.schema_by, taken);
+    if (Result<void> appended = append_all_params(out, config, request, taken); !appended) {
+        return std::move(appended).error();
+    }
+    out += R"(,"generationConfig":{)" + config + "}}";
+    return out;
+}
+
+}  // namespace eco2::gemini
