@@ -1,6 +1,7 @@
 #include "app/api.hpp"
 
 #include "app/cors.hpp"
+#include "app/openapi.hpp"
 #include "app/run_api.hpp"
 #include "app/scan_api.hpp"
 #include "app/scan_frames.hpp"
@@ -60,6 +61,17 @@ const char* need_word(Need need) {
     return "required";
 }
 
+net::ServerResponse docs_response() {
+    net::ServerResponse response;
+    response.headers = {
+        {"content-type", "text/html; charset=utf-8"},
+        {"content-security-policy",
+         "default-src 'none'; connect-src 'self'; script-src 'unsafe-inline'; style-src 'unsafe-inline'; frame-ancestors 'none'"},
+        {"x-content-type-options", "nosniff"}};
+    response.body = docs_page();
+    return response;
+}
+
 /// What a client needs to know to start a run.
 std::string pipeline_json(const PipelineDefinition& definition) {
     std::vector<std::string> stages;
@@ -113,12 +125,18 @@ Api::Api(runtime::Host& host, std::shared_ptr<Access> access) : host_(host), acc
 }
 
 std::vector<Route> Api::own_routes() {
+    const auto openapi = [](const auto& e, const auto&) { e->respond(json_response(200, std::string(openapi_json()))); };
+    const auto docs = [](const auto& e, const auto&) { e->respond(docs_response()); };
     return {
         {"GET", "/health", [this](const auto& e, const auto&) { health(e); }},
         {"GET", "/ready", [this](const auto& e, const auto&) { ready(e); }},
         {"GET", "/metrics", [this](const auto& e, const auto&) { metrics(e); }},
         {"GET", "/metrics/status", [this](const auto& e, const auto&) { metrics(e); }},
         {"GET", "/api/v1/pipelines", [this](const auto& e, const auto&) { pipelines(e); }},
+        {"GET", "/openapi.json", openapi},
+        {"GET", "/api/v1/scan/openapi.json", openapi},
+        {"GET", "/docs", docs},
+        {"GET", "/api/v1/scan/docs", docs},
         {"GET", "/", [this](const auto& e, const auto&) { index(e); }},
     };
 }

@@ -2,6 +2,7 @@
 #include "support/raw_socket.hpp"
 
 #include <boost/json/parse.hpp>
+#include <boost/json/serialize.hpp>
 
 #include <algorithm>
 #include <atomic>
@@ -320,6 +321,63 @@ TEST_F(Runs, after_a_restart_ended_runs_are_there_and_unfinished_ones_go_on) {
     EXPECT_EQ(get(done, "result").body, before);
     EXPECT_EQ(get(done, "events").body, stream);
     EXPECT_EQ(text_at(boost::json::parse(result(waiting)), "status"), "completed");
+}
+
+TEST_F(Runs, every_route_is_described_and_every_description_is_a_route) {
+    start_host();
+    std::set<std::string> routes;
+    for (const auto& route : boost::json::parse(request("GET", "/").body).at("routes").as_array()) {
+        routes.insert(std::string(route.as_string()));
+    }
+    std::set<std::string> described;
+    const auto openapi = boost::json::parse(request("GET", "/openapi.json").body);
+    for (const auto& [path, methods] : openapi.at("paths").as_object()) {
+        for (const auto& [method, operation] : methods.as_object()) {
+            described.insert((method == "get" ? "GET " : "POST ") + std::string(path));
+            for (const auto& [status, response] : operation.at("responses").as_object()) {
+                EXPECT_FALSE(response.at("description").as_string().empty()) << path << status;
+            }
+        }
+    }
+    EXPECT_EQ(routes, described);
+    // Every name that is referred to is there.
+    const auto text = boost::json::serialize(openapi);
+    const std::regex reference("#/components/schemas/([A-Za-z]+)");
+    for (std::sregex_iterator it(text.begin(), text.end(), reference), end; it != end; ++it) {
+        EXPECT_TRUE(openapi.at("components").at("schemas").as_object().contains(std::string((*it)[1]))) << (*it)[1];
+    }
+    const auto page = request("GET", "/docs");
+    EXPECT_EQ(page.status, 200);
+    EXPECT_EQ(page.body.find("http://"), std::string::npos) << "it loads nothing from elsewhere";
+    EXPECT_EQ(page.body.find("https://"), std::string::npos);
+}
+
+TEST_F(Runs, what_comes_back_has_the_described_fields) {
+    start_host();
+    const auto openapi = boost::json::parse(request("GET", "/openapi.json").body);
+    const auto check = [&](const std::string& schema, const std::string& body) {
+        const auto value = boost::json::parse(body);
+        const auto& described = openapi.at("components").at("schemas").at(schema);
+        for (const auto& field : described.at("required").as_array()) {
+            EXPECT_TRUE(value.as_object().contains(field.as_string())) << schema << "." << field;
+        }
+        for (const auto& [field, inner] : value.as_object()) {
+            EXPECT_TRUE(described.at("properties").as_object().contains(field)) << schema << "." << field;
+        }
+    };
+    const auto accepted = request("POST", kSubmit, kUrlBody).body;
+    const auto id = text_at(boost::json::parse(accepted), "job_id");
+    check("Accepted", accepted);
+    check("Result", result(id));
+    check("RunList", request("GET", kSubmit + "/runs").body);
+    check("StreamToken", request("POST", kSubmit + "/" + id + "/stream-token").body);
+    check("Error", request("POST", kSubmit + "/" + id + "/cancel").body);
+    check("Result", classify(kUrlBody).body);
+    check("Result", classify("{}").body);
+    fake(R"({"latency":{"vision_ms":60000}})");
+    const auto waiting = submit();
+    check("Processing", get(waiting, "result").body);
+    check("Cancelled", request("POST", kSubmit + "/" + waiting + "/cancel").body);
 }
 
 }  // namespace
