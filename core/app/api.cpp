@@ -63,11 +63,11 @@ const char* need_word(Need need) {
 
 net::ServerResponse docs_response() {
     net::ServerResponse response;
-    response.headers = {
-        {"content-type", "text/html; charset=utf-8"},
-        {"content-security-policy",
-         "default-src 'none'; connect-src 'self'; script-src 'unsafe-inline'; style-src 'unsafe-inline'; frame-ancestors 'none'"},
-        {"x-content-type-options", "nosniff"}};
+    response.headers = {{"content-type", "text/html; charset=utf-8"},
+                        {"content-security-policy",
+                         "default-src 'none'; connect-src 'self'; script-src 'unsafe-inline'; style-src 'unsafe-inline'; "
+                         "frame-ancestors 'none'"},
+                        {"x-content-type-options", "nosniff"}};
     response.body = docs_page();
     return response;
 }

@@ -39,6 +39,8 @@ struct Options {
     double wait_seconds = 130;
     std::vector<std::string> body_files;
     bool is_direct = false;
+    int poll_ms = 0;
+    bool holds = false;
     bool unique_users = false;
     std::vector<std::string> headers;
     std::string health_url;
@@ -65,6 +67,9 @@ std::optional<int> read_options(int argc, char** argv, Options& options) {
                    "request body; {{hex}} becomes 32 hex digits. With --direct several: one call each, in order")
         ->check(CLI::ExistingFile);
     app.add_flag("--direct", options.is_direct, "the URL is a provider's: any 200 is a good answer, no frames are expected");
+    app.add_option("--poll-ms", options.poll_ms, "the URL submits: ask for the result so often until it is there")
+        ->check(CLI::PositiveNumber);
+    app.add_flag("--hold", options.holds, "the URL streams runs that do not end: open them all and keep them until the end");
     app.add_flag("--unique-users", options.unique_users, "each user sends an x-user-id of its own");
     app.add_option("--header", options.headers, "name: value");
     app.add_option("--health", options.health_url, "URL to probe every 100 ms");
@@ -91,7 +96,7 @@ LoadPlan make_plan(const Options& options) {
     LoadPlan plan;
     plan.url = options.url;
     plan.headers = {{"content-type", "application/json"},
-                    {"accept", options.is_direct ? "application/json" : "text/event-stream"}};
+                    {"accept", options.is_direct || options.poll_ms != 0 ? "application/json" : "text/event-stream"}};
     for (const std::string& header : options.headers) {
         const std::size_t colon = header.find(':');
         const std::size_t value =
@@ -104,7 +109,8 @@ LoadPlan make_plan(const Options& options) {
     if (plan.bodies.empty()) {
         plan.bodies.emplace_back(kDefaultBody);
     }
-    plan.expects_frames = !options.is_direct;
+    plan.expects_frames = !options.is_direct && !options.holds && options.poll_ms == 0;
+    plan.poll = std::chrono::milliseconds(options.poll_ms);
     plan.has_own_user_id = options.unique_users;
     plan.think = std::chrono::milliseconds(options.think_ms);
     plan.run_limit = std::chrono::duration_cast<std::chrono::milliseconds>(Seconds(options.wait_seconds));
@@ -194,7 +200,7 @@ private:
     void watch(LoadReport& report) {
         const Clock::time_point last =
             clock_.window_end + std::chrono::duration_cast<Clock::duration>(Seconds(options_.wait_seconds));
-        while (Clock::now() < clock_.window_end || (clock_.open.load() > 0 && Clock::now() < last)) {
+        while (Clock::now() < clock_.window_end || (!options_.holds && clock_.open.load() > 0 && Clock::now() < last)) {
             report.rss_peak_kib = std::max(report.rss_peak_kib, process_use(options_.pid).rss_kib);
             std::this_thread::sleep_for(kLookInterval);
         }
@@ -248,7 +254,8 @@ int run_main(int argc, char** argv) {
     if (!options.json_file.empty()) {
         std::ofstream(options.json_file) << to_json(report) << "\n";
     }
-    return report.is_good() ? 0 : 1;
+    const bool are_all_held = report.tally.failed == 0 && report.open_max == options.users;
+    return (options.holds ? are_all_held : report.is_good()) ? 0 : 1;
 }
 
 }  // namespace

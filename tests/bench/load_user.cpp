@@ -68,10 +68,8 @@ void LoadUser::begin_run() {
 void LoadUser::send() {
     HttpRequest request;
     request.url = plan_.url;
-    request.headers = plan_.headers;
-    if (plan_.has_own_user_id) {
-        request.headers.emplace_back("x-user-id", user_id_);
-    }
+    request.headers = headers();
+    result_url_.clear();
     request.body = body_of_run(plan_.bodies[step_], run_);
     request.deadline = run_start_ + plan_.run_limit;
     status_ = 0;
@@ -85,12 +83,49 @@ void LoadUser::send() {
     call_ = std::move(*started);
 }
 
+std::vector<std::pair<std::string, std::string>> LoadUser::headers() const {
+    auto all = plan_.headers;
+    if (plan_.has_own_user_id) {
+        all.emplace_back("x-user-id", user_id_);
+    }
+    return all;
+}
+
+void LoadUser::poll_later() {
+    timer_ = executor_.post_after(plan_.poll, [this](TaskFate fate) {
+        if (fate == TaskFate::due) {
+            poll();
+        }
+    });
+}
+
+void LoadUser::poll() {
+    HttpRequest request;
+    request.method = "GET";
+    request.url = result_url_;
+    request.headers = headers();
+    request.deadline = run_start_ + plan_.run_limit;
+    status_ = 0;
+    refusal_.clear();
+    Result<std::unique_ptr<HttpCall>> started = client_.start(std::move(request), *this);
+    if (!started) {
+        finish(started.error().text(), false);
+        return;
+    }
+    call_ = std::move(*started);
+}
+
 void LoadUser::on_head(int status, const std::vector<HttpHeader>&) {
     status_ = status;
 }
 
 HttpObserver::Flow LoadUser::on_body(std::string_view chunk) {
-    if (status_ != 200) {
+    if (plan_.poll.count() != 0 && status_ == 202 && result_url_.empty()) {
+        accepted_ += chunk;
+    } else if (plan_.poll.count() != 0 && status_ == 200) {
+        // A word of the first field after the id is enough to know a good result.
+        is_completed_ = is_completed_ || chunk.find("\"status\":\"completed\"") != std::string_view::npos;
+    } else if (status_ != 200) {
         refusal_.append(chunk.substr(0, kRefusalBytesMax - std::min(kRefusalBytesMax, refusal_.size())));
     } else if (check_) {
         check_->feed(chunk, Clock::now());
@@ -102,6 +137,24 @@ void LoadUser::on_done(const Error* error) {
     if (error != nullptr) {
         finish(error->text(), false);
         return;
+    }
+    if (plan_.poll.count() != 0 && status_ == 202) {
+        if (result_url_.empty()) {
+            constexpr std::string_view kField = "\"result_url\":\"";
+            const auto at = accepted_.find(kField);
+            const auto origin = plan_.url.find('/', plan_.url.find("://") + 3);
+            if (at == std::string::npos) {
+                return finish("no result_url: " + std::exchange(accepted_, {}), true);
+            }
+            const auto begin = at + kField.size();
+            result_url_ = plan_.url.substr(0, origin) + accepted_.substr(begin, accepted_.find('"', begin) - begin);
+            accepted_.clear();
+            is_completed_ = false;
+        }
+        return poll_later();
+    }
+    if (plan_.poll.count() != 0 && status_ == 200) {
+        return finish(is_completed_ ? "" : "a result that is not completed", !is_completed_);
     }
     if (status_ != 200) {
         finish("status " + std::to_string(status_) + ": " + refusal_, true);

@@ -22,6 +22,8 @@ struct LoadPlan {
     /// The bodies of one run's requests, sent one after the other. {{hex}} becomes 32 hex digits that differ from run to run.
     std::vector<std::string> bodies;
     bool expects_frames = true;  // classify/completion; false: any 200 will do
+    std::chrono::milliseconds poll{
+        0};  // not 0: the answer is 202 with a result_url, which is asked for so often until it is there
     bool has_own_user_id = false;
     std::chrono::milliseconds think{0};
     std::chrono::milliseconds run_limit{0};  // a run that takes longer has failed
@@ -66,6 +68,9 @@ private:
 
     void begin_run();
     void send();
+    void poll_later();
+    void poll();
+    std::vector<std::pair<std::string, std::string>> headers() const;
     void finish(std::string fault, bool is_malformed);
 
     void on_head(int status, const std::vector<HttpHeader>& headers) override;
@@ -78,6 +83,9 @@ private:
     HttpClientDoor& client_;
     Executor& executor_;
     std::string user_id_;
+    std::string accepted_;    // of a submit
+    std::string result_url_;  // of the run under way; empty: not submitted
+    bool is_completed_ = false;
 
     std::unique_ptr<Timer> timer_;
     std::unique_ptr<HttpCall> call_;

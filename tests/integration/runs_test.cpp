@@ -326,7 +326,8 @@ TEST_F(Runs, after_a_restart_ended_runs_are_there_and_unfinished_ones_go_on) {
 TEST_F(Runs, every_route_is_described_and_every_description_is_a_route) {
     start_host();
     std::set<std::string> routes;
-    for (const auto& route : boost::json::parse(request("GET", "/").body).at("routes").as_array()) {
+    const auto index = boost::json::parse(request("GET", "/").body);
+    for (const auto& route : index.at("routes").as_array()) {
         routes.insert(std::string(route.as_string()));
     }
     std::set<std::string> described;
