@@ -365,5 +365,25 @@ TEST_F(HostConfigTest, credentials_that_cannot_work_are_refused) {
     EXPECT_THAT(problem("[runs]\nkeep_photos = \"sometimes\"\n"), HasSubstr("runs.keep_photos"));
 }
 
+TEST_F(HostConfigTest, image_urls_have_rules_of_their_own) {
+    const auto config = good(R"([image]
+url_mode = "fetch"
+fetch_timeout_ms = 2_000
+[image.url]
+channels = ["scan"]
+extensions = [".jpg"]
+hex_names = true
+)");
+    EXPECT_EQ(config.image.url_mode, ImageUrlMode::fetch);
+    EXPECT_EQ(config.image.fetch_timeout, std::chrono::seconds(2));
+    EXPECT_FALSE(config.image.url.is_seed_profile);
+    EXPECT_THAT(config.image.url.channels, ElementsAre("scan"));
+    EXPECT_THAT(config.image.url.extensions, ElementsAre(".jpg"));
+    EXPECT_TRUE(config.image.url.needs_hex_name);
+    EXPECT_TRUE(good("[image.url]\nprofile = \"seed\"\n").image.url.is_seed_profile);
+    EXPECT_THAT(problem("[image.url]\nextensions = [\"jpg\"]\n"), HasSubstr("image.url.extensions"));
+    EXPECT_THAT(problem("[image]\nurl_mode = \"steal\"\n"), HasSubstr("image.url_mode"));
+}
+
 }  // namespace
 }  // namespace eco2::config
