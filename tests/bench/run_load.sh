@@ -16,6 +16,8 @@ DURATION=${DURATION:-60}
 THINK_MS=${THINK_MS:-0}
 SATURATION_USERS=${SATURATION_USERS:-200}
 SATURATION_DURATION=${SATURATION_DURATION:-20}
+SUBMIT_USERS=${SUBMIT_USERS:-1000}
+STREAMS=${STREAMS:-9000}
 FAKE_PORT=${FAKE_PORT:-4710}
 SERVE_PORT=${SERVE_PORT:-4711}
 IMAGE_HOST=images.example.com
@@ -92,6 +94,19 @@ direct() { # name users ramp duration think_ms
         --body "$OUT/vision.body.json" --body "$OUT/answer.body.json" --users "$2" --ramp "$3" --duration "$4" --think-ms "$5" --pid "$fake_pid"
 }
 
+# Submitted runs: users who poll for their results, and event streams of runs that wait.
+submitted() { # users streams ramp duration
+    start_both "$VISION_MS" "$ANSWER_MS"
+    load submit-poll --url "http://127.0.0.1:$SERVE_PORT/api/v1/scan" --poll-ms 2000 --users "$1" --ramp "$3" --duration "$4" \
+        --health "http://127.0.0.1:$SERVE_PORT/health" --pid "$serve_pid"
+    stop_both
+    start_both 100000 "$ANSWER_MS"
+    load held-streams --url "http://127.0.0.1:$SERVE_PORT/api/v1/scan" --hold --users "$2" --ramp 20 --duration 20 \
+        --health "http://127.0.0.1:$SERVE_PORT/health" --pid "$serve_pid"
+    kill -KILL "$serve_pid"  # a host that is asked to stop waits for its runs, and these take 100 s
+    stop_both
+}
+
 names=()
 point() { # name users ramp duration think_ms vision_ms answer_ms
     start_both "$6" "$7"
@@ -106,6 +121,7 @@ for users in $USERS; do
     point "vu$users" "$users" "$RAMP" "$DURATION" "$THINK_MS" "$VISION_MS" "$ANSWER_MS"
 done
 point saturation "$SATURATION_USERS" 2 "$SATURATION_DURATION" 0 0 0
+submitted "$SUBMIT_USERS" "$STREAMS" "$RAMP" "$DURATION"
 
 python3 - "$OUT" "$VISION_MS" "$ANSWER_MS" "$THINK_MS" "${names[@]}" <<'PY' | tee "$OUT/table.md"
 import json, os, sys
