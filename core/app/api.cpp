@@ -225,13 +225,11 @@ void Api::health(const ExchangePtr& exchange) const {
 void Api::ready(const ExchangePtr& exchange) const {
     const auto readiness = host_.readiness();
     if (readiness.is_ready) {
-        return exchange->respond(json_response(200, R"({"status":"ready","service":"scan-api"})"));
+        const auto left_out = readiness.left_out.empty() ? "" : R"(,"left_out":)" + text_list(readiness.left_out);
+        return exchange->respond(json_response(200, R"({"status":"ready","service":"scan-api")" + left_out + "}"));
     }
-    std::string waiting;
-    for (const auto& part : readiness.waiting_for) {
-        waiting += (waiting.empty() ? "" : ",") + json_quote(part);
-    }
-    auto response = json_response(503, R"({"status":"not_ready","service":"scan-api","waiting_for":[)" + waiting + "]}");
+    auto response = json_response(
+        503, R"({"status":"not_ready","service":"scan-api","waiting_for":)" + text_list(readiness.waiting_for) + "}");
     response.headers.emplace_back("retry-after", "1");
     exchange->respond(std::move(response));
 }

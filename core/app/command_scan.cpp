@@ -137,6 +137,17 @@ Result<RunInput> input_of(const ScanOptions& options, const Pipeline& pipeline) 
     return input;
 }
 
+std::string why_not(const runtime::Readiness& readiness, const std::string& pipeline) {
+    for (const auto* list : {&readiness.left_out, &readiness.waiting_for}) {
+        for (const auto& why : *list) {
+            if (why.starts_with("pipeline " + pipeline + ":")) {
+                return why;
+            }
+        }
+    }
+    return "pipeline " + pipeline + " is not loaded";
+}
+
 }  // namespace
 
 int scan(const CommonOptions& common, const ScanOptions& options) {
@@ -155,7 +166,7 @@ int scan(const CommonOptions& common, const ScanOptions& options) {
     auto* context = host.pipeline(options.pipeline);
     if (context == nullptr) {
         print_error(fail(Errc::not_ready,
-                         host.is_configured(options.pipeline) ? host.readiness().waiting_for.front()
+                         host.is_configured(options.pipeline) ? why_not(host.readiness(), options.pipeline)
                                                               : "no pipeline \"" + options.pipeline + "\" is configured"));
         return kConfig;
     }

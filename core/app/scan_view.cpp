@@ -115,7 +115,7 @@ void ScanView::stage_done(const Run& run, const RunEvent& event) {
     switch (run.pipeline().stages()[event.stage].definition.kind) {
         case StageDefinition::Kind::infer: show_model_stage(run, event.stage); break;
         case StageDefinition::Kind::rules: show_rule(run, event.stage); break;
-        case StageDefinition::Kind::reward: show_reward(run); break;
+        case StageDefinition::Kind::reward: show_reward(run, event.stage); break;
     }
     has_words_ = false;
 }
@@ -173,14 +173,15 @@ void ScanView::show_rule(const Run& run, std::size_t stage) {
     line(name, title + (methods.empty() ? "" : ": " + methods.front()));
 }
 
-void ScanView::show_reward(const Run& run) {
+void ScanView::show_reward(const Run& run, std::size_t stage) {
+    const auto& name = run.pipeline().stages()[stage].definition.name;
     const auto* reward = run.reward();
     if (reward == nullptr || !reward->reason.empty()) {
-        line("reward", "none (" + (reward == nullptr ? std::string("no decision") : reward->reason) + ")");
+        line(name, "none (" + (reward == nullptr ? std::string("no decision") : reward->reason) + ")");
         return;
     }
-    const auto& output = run.values().outputs.back().value();
-    line("reward", text_at(output, "name") + ": " + text_at(output, "dialog"));
+    const auto& output = run.values().outputs[stage].value();
+    line(name, text_at(output, "name") + ": " + text_at(output, "dialog"));
 }
 
 }  // namespace eco2::app

@@ -21,7 +21,7 @@ private:
     void stage_done(const Run& run, const RunEvent& event);
     void show_model_stage(const Run& run, std::size_t stage);
     void show_rule(const Run& run, std::size_t stage);
-    void show_reward(const Run& run);
+    void show_reward(const Run& run, std::size_t stage);
     void line(std::string_view label, std::string_view text);
     void clear_running();
 

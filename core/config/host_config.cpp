@@ -299,7 +299,7 @@ private:
             config_.pipelines.push_back(beside_file(file.text));
         }
         if (!files && !section.has("files")) {
-            config_.pipelines = {beside_file("pipelines/scan.toml"), beside_file("pipelines/plant_triage.toml")};
+            config_.pipelines.push_back(beside_file("pipelines/scan.toml"));
         }
         section.finish();
     }

@@ -62,6 +62,11 @@ std::string usage(const Run& run) {
     return out + "}";
 }
 
+/// The scan's clients know these words.
+std::string_view completed_words(const Run& run) {
+    return run.pipeline().definition().name == "scan" ? "classification completed" : "run completed";
+}
+
 }  // namespace
 
 std::string_view words_of(const Error& error) noexcept {
@@ -75,7 +80,7 @@ std::string run_result(const Run& run) {
     std::string out = "{";
     add_text(out, "task_id", run.id());
     add_text(out, "status", failure == nullptr ? "completed" : "failed");
-    add_text(out, "message", failure == nullptr ? "classification completed" : words_of(*failure));
+    add_text(out, "message", failure == nullptr ? completed_words(run) : words_of(*failure));
     add_raw(out, "pipeline_result", failure != nullptr ? "null" : pipeline_result(run));
     add_raw(out, "reward", has_reward ? reward->reward_json : "null");
     add_raw(out, "error", failure != nullptr ? json_quote(failure->name()) : "null");

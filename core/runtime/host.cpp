@@ -297,9 +297,12 @@ Result<void> Host::load_pipeline(const std::filesystem::path& file) {
         auto found = doors_of(stage);
         if (!found) {
             log_.error("pipeline left out", {{"pipeline", name}, {"detail", found.error().detail}});
-            const std::lock_guard lock(waiting_mutex_);
-            waiting_for_.push_back("pipeline " + name + ": " + found.error().detail);
-            left_out_.push_back(name);
+            const bool is_required = !needs_only_optional_plugins(stage);
+            left_out_.push_back({name, found.error().detail, is_required});
+            if (is_required) {
+                const std::lock_guard lock(waiting_mutex_);
+                waiting_for_.push_back("pipeline " + name + ": " + found.error().detail);
+            }
             return {};
         }
         doors.push_back(std::move(found.value()));
@@ -337,9 +340,19 @@ Result<void> Host::open_runs() {
     return {};
 }
 
+/// What a missing instance says about the host: one that is not required does not keep it from being ready.
+bool Host::needs_only_optional_plugins(const StageDefinition& stage) const {
+    const auto& instance = stage.kind == StageDefinition::Kind::infer   ? stage.provider
+                           : stage.kind == StageDefinition::Kind::rules ? stage.store
+                                                                        : stage.engine;
+    const auto& all = config_.plugins;
+    const auto found = std::find_if(all.begin(), all.end(), [&](const auto& plugin) { return plugin.id == instance; });
+    return found != all.end() && !found->is_required;
+}
+
 bool Host::is_configured(std::string_view name) const noexcept {
     const auto has_name = [&](const auto& wired) { return wired->context.pipeline->definition().name == name; };
-    return std::find(left_out_.begin(), left_out_.end(), name) != left_out_.end() ||
+    return std::any_of(left_out_.begin(), left_out_.end(), [&](const auto& left) { return left.pipeline == name; }) ||
            std::any_of(pipelines_.begin(), pipelines_.end(), has_name);
 }
 
@@ -370,6 +383,11 @@ Readiness Host::readiness() const {
     }
     if (is_draining_) {
         readiness.waiting_for.emplace_back("draining");
+    }
+    for (const auto& left : is_loaded_ ? left_out_ : std::vector<LeftOut>()) {
+        if (!left.is_required) {
+            readiness.left_out.push_back("pipeline " + left.pipeline + ": " + left.why);
+        }
     }
     readiness.is_ready = readiness.waiting_for.empty();
     return readiness;

@@ -30,6 +30,7 @@ namespace eco2::runtime {
 struct Readiness {
     bool is_ready = false;
     std::vector<std::string> waiting_for;  // "plugin rules_sqlite", "pipeline scan", "draining"
+    std::vector<std::string> left_out;     // pipelines that need a plugin which is not required and not there
 };
 
 /// The composition root: every part of a host, wired. Used by `serve`, by the one-shot commands and by batch.
@@ -93,6 +94,7 @@ private:
     RunContext* find_pipeline(std::string_view name) noexcept;
     Result<void> load_pipeline(const std::filesystem::path& file);
     Result<StageDoors> doors_of(const StageDefinition& stage);
+    bool needs_only_optional_plugins(const StageDefinition& stage) const;
     plugin_host::InstanceConfig instance_config(const config::PluginConfig& plugin) const;
     Result<void> check_keys(const config::PluginConfig& plugin) const;
     void refresh_gauges();
@@ -109,7 +111,12 @@ private:
     std::unique_ptr<store::GrantStore> grants_;
     std::unique_ptr<plugin_host::PluginHost> plugins_;
     std::vector<std::unique_ptr<Wired>> pipelines_;
-    std::vector<std::string> left_out_;  // pipelines that are configured and could not be loaded
+    struct LeftOut {
+        std::string pipeline;
+        std::string why;
+        bool is_required = true;
+    };
+    std::vector<LeftOut> left_out_;  // pipelines that are configured and could not be loaded; fixed once loaded
     std::unique_ptr<store::DataLock> data_lock_;
     std::unique_ptr<store::RunStore> run_store_;
     std::unique_ptr<SubmittedRuns> runs_;

@@ -381,5 +381,15 @@ TEST_F(Runs, what_comes_back_has_the_described_fields) {
     check("Cancelled", request("POST", kSubmit + "/" + waiting + "/cancel").body);
 }
 
+TEST_F(Runs, a_fault_in_a_plugin_that_is_not_required_takes_its_pipeline_out_and_no_other) {
+    change_config("\"${config_dir}/data/plant_rules\"", "\"${config_dir}/data/nothing\"");
+    start_host();
+    const auto ready = request("GET", "/ready");
+    EXPECT_EQ(ready.status, 200);
+    EXPECT_NE(ready.body.find("pipeline plant_triage: "), std::string::npos) << ready.body;
+    EXPECT_EQ(classify(kUrlBody).status, 200);
+    EXPECT_EQ(request("POST", "/api/v1/pipelines/plant_triage", kUrlBody).status, 503);
+}
+
 }  // namespace
 }  // namespace eco2::test

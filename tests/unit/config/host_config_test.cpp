@@ -68,8 +68,7 @@ TEST_F(HostConfigTest, an_empty_file_gives_the_defaults) {
     EXPECT_EQ(config.log.format, LogFormat::json);
     EXPECT_EQ(config.data_dir, std::filesystem::current_path() / "data");
     EXPECT_THAT(config.plugins, IsEmpty());
-    EXPECT_THAT(config.pipelines,
-                ElementsAre(folder_.path() / "pipelines/scan.toml", folder_.path() / "pipelines/plant_triage.toml"));
+    EXPECT_THAT(config.pipelines, ElementsAre(folder_.path() / "pipelines/scan.toml"));
     EXPECT_FALSE(config.is_production);
 }
 

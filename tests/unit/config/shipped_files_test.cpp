@@ -118,8 +118,22 @@ TEST(ShippedFiles, the_defaults_in_the_comments_are_the_defaults) {
     EXPECT_EQ(written->http.idle_timeout, defaults.http.idle_timeout);
     EXPECT_EQ(written->is_production, defaults.is_production);
     EXPECT_EQ(written->plugin_dirs, defaults.plugin_dirs);
-    EXPECT_EQ(written->pipelines, defaults.pipelines);
+    ASSERT_EQ(written->pipelines.size(), 2U) << "a file without the key serves the scan alone";
+    EXPECT_EQ(written->pipelines.front(), defaults.pipelines.front());
     EXPECT_TRUE(written->plugins.at(0).is_required);
+}
+
+TEST(ShippedFiles, every_plant_problem_has_its_rule_and_every_rule_its_problem) {
+    const auto schema = read_text_file(kShipped / "schemas/plant_look.json").value();
+    std::size_t rules = 0;
+    for (const auto& file : std::filesystem::directory_iterator(kShipped / "data/plant_rules")) {
+        ++rules;
+        EXPECT_NE(schema.find('"' + file.path().stem().string() + '"'), std::string::npos) << file.path();
+        EXPECT_EQ(file.path().stem().string().find('_'), std::string::npos) << "an underscore would split category from key";
+    }
+    const auto begin = schema.find("[\"overwatering\"");
+    const auto problems = schema.substr(begin, schema.find(']', begin) - begin);
+    EXPECT_EQ(static_cast<std::size_t>(std::count(problems.begin(), problems.end(), ',')), rules) << "all but `unknown`";
 }
 
 }  // namespace
