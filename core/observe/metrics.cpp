@@ -86,6 +86,17 @@ Metrics::Metrics(std::string_view version)
       eco2_http_requests_total(impl_->family<Counter>("eco2_http_requests_total", "Requests answered", {"route", "status"})),
       eco2_blocking_queue_depth(impl_->gauge("eco2_blocking_queue_depth", "Tasks waiting for the blocking pool")),
       eco2_photo_queue_depth(impl_->gauge("eco2_photo_queue_depth", "Photos waiting for the photo pool")),
+      eco2_submitted_runs_active(impl_->gauge("eco2_submitted_runs_active", "Submitted runs under way")),
+      eco2_submitted_runs_bytes(
+          impl_->gauge("eco2_submitted_runs_bytes", "Memory of submitted runs under way, photos above all")),
+      eco2_submitted_runs_total(
+          impl_->family<Counter>("eco2_submitted_runs_total",
+                                 "Submitted runs, by what happened: submitted, adopted after a restart, ended",
+                                 {"event"})),
+      eco2_run_store_queue_depth(impl_->gauge("eco2_run_store_queue_depth", "Writes and reads waiting for the run store")),
+      eco2_run_store_writes_total(
+          impl_->family<Counter>("eco2_run_store_writes_total", "Writes of submitted runs, by result", {"result"})),
+      eco2_run_store_commits_total(impl_->counter("eco2_run_store_commits_total", "Commits of the run store")),
       eco2_plugin_contract_violations_total(impl_->family<Counter>(
           "eco2_plugin_contract_violations_total", "Times that a plugin broke a rule of the ABI", {"plugin"})),
       eco2_build_info(impl_->family<Gauge>("eco2_build_info", "Always 1; the version is in the label", {"version"})),

@@ -63,6 +63,12 @@ public:
     Family<Counter> eco2_http_requests_total;       // route, status
     Gauge eco2_blocking_queue_depth;
     Gauge eco2_photo_queue_depth;
+    Gauge eco2_submitted_runs_active;
+    Gauge eco2_submitted_runs_bytes;
+    Family<Counter> eco2_submitted_runs_total;  // event: submitted, adopted, ended
+    Gauge eco2_run_store_queue_depth;
+    Family<Counter> eco2_run_store_writes_total;  // result: written, failed
+    Counter eco2_run_store_commits_total;
     Family<Counter> eco2_plugin_contract_violations_total;  // plugin
     Family<Gauge> eco2_build_info;                          // version
 

@@ -414,6 +414,19 @@ void Host::refresh_gauges() {
     metrics_.eco2_grants_total.with({"written"}).raise_to(static_cast<double>(grants.written));
     metrics_.eco2_grants_total.with({"known"}).raise_to(static_cast<double>(grants.known));
     metrics_.eco2_grants_total.with({"failed"}).raise_to(static_cast<double>(grants.failed));
+    if (runs_ != nullptr) {
+        const auto runs = runs_->counters();
+        metrics_.eco2_submitted_runs_active.set(static_cast<double>(runs.running));
+        metrics_.eco2_submitted_runs_bytes.set(static_cast<double>(runs.bytes));
+        metrics_.eco2_submitted_runs_total.with({"submitted"}).raise_to(static_cast<double>(runs.submitted));
+        metrics_.eco2_submitted_runs_total.with({"adopted"}).raise_to(static_cast<double>(runs.adopted));
+        metrics_.eco2_submitted_runs_total.with({"ended"}).raise_to(static_cast<double>(runs.ended));
+        const auto writes = run_store_->counters();
+        metrics_.eco2_run_store_queue_depth.set(static_cast<double>(run_store_->queue_depth()));
+        metrics_.eco2_run_store_writes_total.with({"written"}).raise_to(static_cast<double>(writes.operations));
+        metrics_.eco2_run_store_writes_total.with({"failed"}).raise_to(static_cast<double>(writes.failed));
+        metrics_.eco2_run_store_commits_total.raise_to(static_cast<double>(writes.commits));
+    }
     for (const auto& status : plugins_->status()) {
         metrics_.eco2_plugin_contract_violations_total.with({status.id})
             .raise_to(static_cast<double>(status.contract_violations));

@@ -87,6 +87,14 @@ TEST_F(Runs, submit_stream_and_result_are_the_contract) {
     const auto final_result = boost::json::parse(result(id));
     EXPECT_EQ(text_at(final_result.at("pipeline_result").at("final_answer"), "user_answer"), words);
     EXPECT_EQ(text_at(final_result, "task_id"), id);
+    const auto metrics = request("GET", "/metrics").body;
+    for (const auto* line : {"eco2_submitted_runs_total{event=\"submitted\"} 1\n",
+                             "eco2_submitted_runs_total{event=\"ended\"} 1\n",
+                             "eco2_submitted_runs_active 0\n",
+                             "eco2_submitted_runs_bytes 0\n",
+                             "eco2_run_store_writes_total{result=\"failed\"} 0\n"}) {
+        EXPECT_NE(metrics.find(line), std::string::npos) << line;
+    }
 }
 
 TEST_F(Runs, a_result_that_is_not_there_yet_says_when_to_come_back) {
