@@ -201,7 +201,11 @@ Result<Photo> decode(const std::string& bytes,
     Watch watch(options.decode_time_max, is_stopping);
     const auto image = prepared(bytes, header, options.side_target, watch);
     if (image && vips_image_get_bands(image.get()) == 3) {
-        return encode(image, options.jpeg_quality);
+        // Decoded whole, small enough, and with nothing to take away: encoding it again would only cost time and pixels.
+        const bool is_as_it_should_be = header.kind == ImageKind::jpeg &&
+                                        std::max(header.width, header.height) <= options.side_target && is_plain_jpeg(bytes);
+        return is_as_it_should_be ? Photo{bytes, "image/jpeg", sha256_hex(bytes), header.width, header.height}
+                                  : encode(image, options.jpeg_quality);
     }
     log.debug("libvips refused a photo", {{"reason", take_vips_error()}});
     vips_error_clear();

@@ -230,4 +230,54 @@ Result<ImageHeader> check_image_header(std::string_view bytes, const ImageLimits
     return header;
 }
 
+bool is_plain_jpeg(std::string_view bytes) noexcept {
+    if (!bytes.starts_with("\xff\xd8"sv)) {
+        return false;
+    }
+    bool has_frame = false;
+    for (std::size_t at = 2; bytes.size() - at >= 2 && bytes[at] == '\xff';) {
+        const auto marker = static_cast<unsigned>(static_cast<unsigned char>(bytes[at + 1]));
+        if (marker == 0xd9) {
+            return has_frame && at + 2 == bytes.size();
+        }
+        const std::size_t length = bytes.size() - at >= 4 ? big(bytes, at + 2, 2) : 0;
+        if (length < 2 || bytes.size() - at - 2 < length) {
+            return false;
+        }
+        const auto body = bytes.substr(at + 4, length - 2);
+        at += 2 + length;
+        switch (marker) {
+            case 0xe0:  // JFIF, without a thumbnail
+                if (body.size() != 14 || !body.starts_with("JFIF\0"sv) || !body.ends_with("\0\0"sv)) {
+                    return false;
+                }
+                break;
+            case 0xc0:
+            case 0xc2:
+                has_frame = body.size() >= 6 && body[0] == 8 && body[5] == 3;
+                if (!has_frame) {
+                    return false;
+                }
+                break;
+            case 0xc4:
+            case 0xdb:
+            case 0xdd: break;
+            case 0xda:  // the picture's data, up to a marker that is neither stuffing nor a restart
+                for (;; at += 2) {
+                    at = bytes.find('\xff', at);
+                    if (at == std::string_view::npos || bytes.size() - at < 2) {
+                        return false;
+                    }
+                    const auto next = static_cast<unsigned>(static_cast<unsigned char>(bytes[at + 1]));
+                    if (next != 0 && (next < 0xd0 || next > 0xd7)) {
+                        break;
+                    }
+                }
+                break;
+            default: return false;
+        }
+    }
+    return false;
+}
+
 }  // namespace eco2::intake

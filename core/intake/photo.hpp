@@ -19,7 +19,8 @@
 
 namespace eco2::intake {
 
-/// A photo that is safe to send on: upright, sRGB, three channels, JPEG, freshly encoded, without any metadata.
+/// A photo that is safe to send on: upright, sRGB, three channels, JPEG, decoded whole once, without any metadata; freshly
+/// encoded unless it came like that.
 struct Photo {
     std::string bytes;
     std::string mime;

@@ -140,7 +140,9 @@ std::string drawn(const Kind& kind) {
 }
 
 int run() {
-    const Kind kinds[] = {{"1 MP JPEG", 1'155, 866, ".jpg", true},
+    const Kind kinds[] = {{"0.8 MP JPEG, clean", 1'024, 768, ".jpg[strip]", true},
+                          {"0.8 MP JPEG with metadata", 1'024, 768, ".jpg", true},
+                          {"1 MP JPEG", 1'155, 866, ".jpg", true},
                           {"12 MP JPEG", 4'032, 3'024, ".jpg[Q=75]", true},
                           {"12 MP PNG", 4'032, 3'024, ".png", false},
                           {"12 MP WebP", 4'032, 3'024, ".webp", true},

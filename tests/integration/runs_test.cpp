@@ -163,7 +163,8 @@ TEST_F(Runs, an_event_id_that_cannot_be_is_refused_and_the_last_one_ends_the_ask
     (void)result(id);
     const auto whole = get(id, "events").body;
     const auto events = std::count(whole.begin(), whole.end(), '\n') / 4;
-    for (const std::string wrong : {"x", "-1", "1x", "1.5", "99999999999999999999999", std::to_string(events + 1).c_str()}) {
+    const std::vector<std::string> impossible = {"x", "-1", "1x", "1.5", "99999999999999999999999", std::to_string(events + 1)};
+    for (const auto& wrong : impossible) {
         const auto reply = get(id, "events", "last-event-id: " + wrong + "\r\n");
         EXPECT_EQ(reply.status, 400) << wrong;
         EXPECT_NE(reply.body.find("LAST_EVENT_ID_INVALID"), std::string::npos) << wrong;

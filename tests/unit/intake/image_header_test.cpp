@@ -162,5 +162,50 @@ TEST(ImageHeader, animation_is_refused) {
     EXPECT_EQ(check_image_header(png, {}).error().code, Errc::image_unsupported);
 }
 
+TEST(PlainJpeg, is_a_picture_and_nothing_else) {
+    const auto plain = draw({}, ".jpg[strip]");
+    const auto progressive = draw({}, ".jpg[strip,interlace]");
+    EXPECT_TRUE(is_plain_jpeg(plain));
+    EXPECT_TRUE(is_plain_jpeg(progressive));
+    EXPECT_FALSE(is_plain_jpeg(plain + "x")) << "a byte behind its end";
+    EXPECT_FALSE(is_plain_jpeg(plain + plain));
+    for (std::size_t cut = 0; cut < plain.size(); ++cut) {
+        EXPECT_FALSE(is_plain_jpeg(std::string_view(plain).substr(0, cut))) << cut;
+    }
+    for (std::size_t cut = 0; cut < progressive.size(); ++cut) {
+        EXPECT_FALSE(is_plain_jpeg(std::string_view(progressive).substr(0, cut))) << cut;
+    }
+    const auto with = [&](const std::string& segment) { return plain.substr(0, 2) + segment + plain.substr(2); };
+    EXPECT_FALSE(
+        is_plain_jpeg(with(std::string("\xff\xe1\0\x08"
+                                       "Exif\0\0",
+                                       10))))
+        << "metadata";
+    EXPECT_FALSE(
+        is_plain_jpeg(with(std::string("\xff\xe2\0\x04"
+                                       "IC",
+                                       6))))
+        << "a profile";
+    EXPECT_FALSE(
+        is_plain_jpeg(with(std::string("\xff\xfe\0\x04"
+                                       "hi",
+                                       6))))
+        << "a comment";
+    EXPECT_FALSE(
+        is_plain_jpeg(with(std::string("\xff\xe0\0\x04"
+                                       "hi",
+                                       6))))
+        << "something that is no JFIF";
+    for (const auto* file : {"bad_images/exif-gps.jpg",
+                             "bad_images/exif-orientation-6.jpg",
+                             "bad_images/grey.jpg",
+                             "bad_images/cmyk.jpg",
+                             "bad_images/jpeg-with-trailing-zip.jpg",
+                             "bad_images/truncated-half.jpg",
+                             "bad_images/ok.webp"}) {
+        EXPECT_FALSE(is_plain_jpeg(support_file(file))) << file;
+    }
+}
+
 }  // namespace
 }  // namespace eco2::intake

@@ -282,5 +282,22 @@ TEST(PhotoQueue, a_photo_that_takes_too_long_is_broken_off) {
     EXPECT_NE(photo.error().detail.find("too long"), std::string::npos) << photo.error().detail;
 }
 
+TEST_F(PhotoTest, a_small_clean_photo_is_sent_on_as_it_is_and_any_other_is_encoded) {
+    Drawing drawing;
+    drawing.width = 640;
+    drawing.height = 480;
+    drawing.is_noise = true;
+    const auto clean = draw(drawing, ".jpg[strip]");
+    EXPECT_EQ(prepared(clean).bytes, clean);
+    EXPECT_EQ(prepared(clean).width, 640);
+    EXPECT_EQ(prepared(clean).sha256.size(), 64U);
+    EXPECT_NE(prepared(clean + "PK").bytes, clean + "PK");
+    drawing.orientation = 6;
+    EXPECT_EQ(prepared(draw(drawing, ".jpg")).width, 480);
+    drawing.orientation = 0;
+    drawing.width = 1'100;
+    EXPECT_EQ(prepared(draw(drawing, ".jpg[strip]")).width, 1'024);
+}
+
 }  // namespace
 }  // namespace eco2::intake
