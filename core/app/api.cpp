@@ -99,7 +99,9 @@ net::ServerResponse json_response(int status, std::string body) {
 }
 
 net::ServerResponse error_response(const Error& error) {
-    auto response = json_response(error.http_status(), error_body(error));
+    // A store's own words name files and disks: they are for the log.
+    const bool is_inner = error.code == Errc::store_failed || error.code == Errc::io_failed;
+    auto response = json_response(error.http_status(), error_body(is_inner ? fail(error.code) : error));
     if (error.http_status() == 401) {
         response.headers.emplace_back("www-authenticate", "Bearer");
     }
