@@ -15,18 +15,20 @@ namespace {
 
 using Poco::Data::Keywords::bind;
 using Poco::Data::Keywords::into;
+using Poco::Data::Keywords::limit;
 using Poco::Data::Keywords::now;
 using Poco::Data::Keywords::use;
 using Blob = Poco::Data::BLOB;
 
 constexpr int kSchemaVersion = 1;
 
+// What is asked of many rows stands before the photo: SQLite reads through all of a large value to what comes after it.
 constexpr const char* kTables[] = {
     "CREATE TABLE runs(key INTEGER PRIMARY KEY, id TEXT NOT NULL, user_id TEXT NOT NULL, pipeline TEXT NOT NULL,"
     " state INTEGER NOT NULL, error TEXT NOT NULL, replay_of TEXT NOT NULL, replays INTEGER NOT NULL,"
-    " recoveries INTEGER NOT NULL, created_ns INTEGER NOT NULL, ended_ns INTEGER NOT NULL, idempotency_key TEXT,"
-    " fingerprint TEXT NOT NULL, input TEXT NOT NULL, photo BLOB, events TEXT NOT NULL, checkpoints TEXT NOT NULL,"
-    " result TEXT NOT NULL, journal_from INTEGER NOT NULL)",
+    " recoveries INTEGER NOT NULL, created_ns INTEGER NOT NULL, ended_ns INTEGER NOT NULL, journal_from INTEGER NOT NULL,"
+    " idempotency_key TEXT, fingerprint TEXT NOT NULL, input TEXT NOT NULL, photo BLOB, events TEXT NOT NULL,"
+    " checkpoints TEXT NOT NULL, result TEXT NOT NULL)",
     "CREATE UNIQUE INDEX runs_id ON runs(id)",
     "CREATE INDEX runs_user ON runs(user_id)",
     "CREATE INDEX runs_state ON runs(state, ended_ns)",
@@ -36,6 +38,15 @@ constexpr const char* kTables[] = {
 
 constexpr const char* kSummary =
     "SELECT id, user_id, pipeline, state, error, replay_of, replays, recoveries, created_ns, ended_ns";
+
+// Never given twice, also where the journal's end was deleted: a live run reads the numbers above its `journal_from`.
+constexpr const char* kLastSeq =
+    "SELECT max(coalesce((SELECT max(seq) FROM journal), 0),"
+    " coalesce((SELECT max(journal_from) FROM runs WHERE state = 0), 0))";
+constexpr const char* kLiveJournal =
+    "SELECT j.run, j.events, j.checkpoints FROM journal j JOIN runs r ON r.key = j.run"
+    " WHERE r.state = 0 AND j.seq > r.journal_from ORDER BY j.seq";
+constexpr std::size_t kRowsOfOneFetch = 1'000;
 
 int number_of(RunState state) {
     return static_cast<int>(state);
@@ -114,7 +125,8 @@ class RunFile::Connection : public SqliteConnection {
 public:
     explicit Connection(const SqliteOptions& options) : SqliteConnection(options), find_(session()), append_(session()) {
         find_ << "SELECT key FROM runs WHERE id = ? AND state = 0", use(run_id_), into(key_);
-        append_ << "INSERT INTO journal(run, events, checkpoints) VALUES (?, ?, ?)", use(key_), use(events_), use(checkpoints_);
+        append_ << "INSERT INTO journal VALUES (?, ?, ?, ?)", use(last_seq_), use(key_), use(events_), use(checkpoints_);
+        session() << kLastSeq, into(last_seq_), now;
     }
 
     void submit(RunOperation::Submit& operation, const Options& options, std::int64_t wall_ns);
@@ -122,6 +134,9 @@ public:
     void count_replay(RunOperation::CountReplay& operation);
     void forget_user(RunOperation::ForgetUser& operation);
 
+    /// Makes every run that is not over one row again and counts it as recovered. Their keys, oldest first.
+    std::vector<Poco::Int64> fold();
+    std::size_t sweep(std::size_t rows_max);
     StoredRun stored(Poco::Int64 key);
 
 private:
@@ -134,6 +149,13 @@ private:
     }
     void end(const RunStep& step, const Options& options);
 
+    struct Steps {
+        std::string events;
+        std::string checkpoints;
+    };
+    std::map<Poco::Int64, Steps> live_steps();
+
+    Poco::Int64 last_seq_ = 0;
     std::string run_id_;
     Poco::Int64 key_ = 0;
     std::string events_;
@@ -181,9 +203,9 @@ void RunFile::Connection::submit(RunOperation::Submit& operation, const Options&
     Poco::Int64 created = run.created_ns;
     session() << "INSERT INTO runs(id, user_id, pipeline, state, error, replay_of, replays, recoveries, created_ns, ended_ns,"
                  " idempotency_key, fingerprint, input, photo, events, checkpoints, result, journal_from)"
-                 " VALUES (?, ?, ?, 0, '', ?, 0, 0, ?, 0, ?, ?, ?, ?, ?, ?, '', (SELECT coalesce(max(seq), 0) FROM journal))",
+                 " VALUES (?, ?, ?, 0, '', ?, 0, 0, ?, 0, ?, ?, ?, ?, ?, ?, '', ?)",
         use(run.id), use(run.user_id), use(run.pipeline), use(run.replay_of), use(created), use(key), use(run.fingerprint),
-        use(run.input_json), use(photo), use(events), use(checkpoints), now;
+        use(run.input_json), use(photo), use(events), use(checkpoints), use(last_seq_), now;
     operation.outcome = RunStoreDoor::Submitted{run.id, false};
 }
 
@@ -198,6 +220,7 @@ void RunFile::Connection::append(RunOperation::Append& operation, const Options&
     } else {
         events_ = join(step.events, "");
         checkpoints_ = join(step.checkpoints, "\n");
+        ++last_seq_;
         append_.execute();
     }
     operation.outcome = Result<void>();
@@ -241,6 +264,53 @@ void RunFile::Connection::forget_user(RunOperation::ForgetUser& operation) {
     Poco::Data::Statement forget(session());
     forget << "DELETE FROM runs WHERE user_id = ?", use(operation.user_id);
     operation.outcome = forget.execute();
+}
+
+std::map<Poco::Int64, RunFile::Connection::Steps> RunFile::Connection::live_steps() {
+    std::map<Poco::Int64, Steps> steps;
+    std::vector<Poco::Int64> keys;
+    std::vector<std::string> events;
+    std::vector<std::string> checkpoints;
+    Poco::Data::Statement select(session());
+    select << kLiveJournal, into(keys), into(events), into(checkpoints), limit(kRowsOfOneFetch);
+    while (!select.done()) {
+        select.execute();
+        for (std::size_t i = 0; i < keys.size(); ++i) {
+            auto& own = steps[keys[i]];
+            own.events += events[i];
+            own.checkpoints += checkpoints[i];
+        }
+    }
+    return steps;
+}
+
+// All of the journal in one pass, whatever the number of runs. None of it is live then: a run that nobody takes up again, because
+// its pipeline is not served any more, does not hold the others' garbage.
+std::vector<Poco::Int64> RunFile::Connection::fold() {
+    std::vector<Poco::Int64> keys;
+    session() << "SELECT key FROM runs WHERE state = 0 ORDER BY key", into(keys), now;
+    auto steps = live_steps();
+    Steps own;
+    Poco::Int64 key = 0;
+    Poco::Data::Statement update(session());
+    update << "UPDATE runs SET recoveries = recoveries + 1, events = events || ?, checkpoints = checkpoints || ?,"
+              " journal_from = ? WHERE key = ?",
+        use(own.events), use(own.checkpoints), use(last_seq_), use(key);
+    for (const auto live : keys) {
+        key = live;
+        own = std::move(steps[live]);
+        update.execute();
+    }
+    return keys;
+}
+
+std::size_t RunFile::Connection::sweep(std::size_t rows_max) {
+    Poco::UInt64 rows = rows_max;
+    Poco::Data::Statement sweep(session());
+    sweep << "DELETE FROM journal WHERE seq < (SELECT min(seq) FROM journal) + ?"
+             " AND seq <= coalesce((SELECT min(journal_from) FROM runs WHERE state = 0), ?)",
+        use(rows), use(last_seq_);
+    return sweep.execute();
 }
 
 StoredRun RunFile::Connection::stored(Poco::Int64 key) {
@@ -313,10 +383,9 @@ Result<void> RunFile::apply(std::span<RunOperation* const> operations, std::int6
 
 Result<void> RunFile::recover(const std::function<void(StoredRun)>& each) {
     return with_connection([&](Connection& connection) -> Result<void> {
-        auto& session = connection.session();
-        std::vector<Poco::Int64> keys;
-        session << "UPDATE runs SET recoveries = recoveries + 1 WHERE state = 0", now;
-        session << "SELECT key FROM runs WHERE state = 0 ORDER BY key", into(keys), now;
+        connection.begin();
+        const auto keys = connection.fold();
+        connection.commit();
         for (const auto key : keys) {
             each(connection.stored(key));
         }
@@ -391,17 +460,23 @@ Result<std::size_t> RunFile::expire(std::int64_t wall_ns, std::size_t count_max)
             const auto lifetime = state == RunState::dead ? options_.dead_letter_lifetime : options_.result_lifetime;
             int number = number_of(state);
             Poco::Int64 until = wall_ns - std::chrono::nanoseconds(lifetime).count();
-            Poco::UInt64 count = count_max;
+            Poco::UInt64 count = count_max - deleted;
             Poco::Data::Statement expire(session);
             expire << "DELETE FROM runs WHERE key IN (SELECT key FROM runs WHERE state = ? AND ended_ns <= ? LIMIT ?)",
                 use(number), use(until), use(count);
             deleted += expire.execute();
         }
-        session << "DELETE FROM journal WHERE seq <= coalesce((SELECT min(journal_from) FROM runs WHERE state = 0),"
-                   " (SELECT max(seq) FROM journal))",
-            now;
         connection.commit();
         return deleted;
+    });
+}
+
+Result<std::size_t> RunFile::sweep(std::size_t rows_max) {
+    return with_connection([&](Connection& connection) -> Result<std::size_t> {
+        connection.begin();
+        const auto rows = connection.sweep(rows_max);
+        connection.commit();
+        return rows;
     });
 }
 

@@ -44,6 +44,8 @@ struct RunOperation {
 ///
 /// The journal is only appended to, in the order of commits: that touches few pages, while rows in the order of runs would
 /// touch one a run. When a run ends, its whole log goes to its row, and its part of the journal is garbage.
+/// The journal's numbers only rise, and a row knows the last of them before its run: what is at or below the least of those of
+/// live runs is deleted as one range.
 ///
 /// Rollback journal and synchronous=FULL: what a call reports as written survives the process and the machine. After a failure
 /// the connection is closed and the next call opens it again.
@@ -75,14 +77,18 @@ public:
     /// All of them in one transaction. An error: nothing was written, and no outcome is meant.
     Result<void> apply(std::span<RunOperation* const> operations, std::int64_t wall_ns);
 
-    /// Every run that is not over, oldest first, each counted as recovered once more before.
+    /// Every run that is not over, oldest first, each counted as recovered once more before, durably. Their steps go from the
+    /// journal to their rows.
     Result<void> recover(const std::function<void(StoredRun)>& each);
 
     Result<StoredRun> load(const std::string& run_id);  // not_found
     Result<std::vector<RunSummary>> list(const RunFilter& filter);
 
-    /// Deletes up to `count_max` runs whose time is over, and the journal's garbage. The number of runs deleted.
+    /// Deletes up to `count_max` runs whose time is over. The number.
     Result<std::size_t> expire(std::int64_t wall_ns, std::size_t count_max);
+
+    /// Deletes up to `rows_max` of the journal's rows that no live run needs, the oldest. The number.
+    Result<std::size_t> sweep(std::size_t rows_max);
 
 private:
     class Connection;

@@ -55,8 +55,24 @@ RunStore::~RunStore() {
     stop();
 }
 
+// The thread waits for the end: who is handed a run may write its next step at once, from any thread.
 Result<void> RunStore::recover(const std::function<void(StoredRun)>& each) {
-    return file_.recover(each);
+    {
+        const std::lock_guard lock(mutex_);
+        is_recovering_ = true;
+    }
+    auto recovered = file_.recover(each);
+    const std::lock_guard lock(mutex_);
+    is_recovering_ = false;
+    start_thread();
+    return recovered;
+}
+
+// With the mutex held.
+void RunStore::start_thread() {
+    if (!thread_.joinable() && !is_recovering_) {
+        thread_ = std::thread([this] { run(); });
+    }
 }
 
 template <class What, class Outcome>
@@ -120,9 +136,7 @@ void RunStore::enqueue(Call call) {
             refusal = fail(Errc::overloaded, std::to_string(queue_.size()) + " writes are waiting for the disk");
             ++counters_.failed;
         } else {
-            if (!thread_.joinable()) {
-                thread_ = std::thread([this] { run(); });
-            }
+            start_thread();
             queue_.push_back(std::move(call));
             // The first starts the commit window, the last that fits ends it; those between need not wake anyone.
             is_waking = queue_.size() == 1 || queue_.size() == options_.batch_max;
@@ -241,9 +255,13 @@ void RunStore::expire_where_due() {
     }
     expire_at_ = now + limits::kRunExpireInterval;
     const auto expired = file_.expire(clock_.wall_ns(), limits::kRunExpireMax);
-    if (!expired) {
-        log_.warn("runs whose time is over stay for now", {{"reason", expired.error().detail}});
+    const auto swept = expired ? file_.sweep(limits::kJournalSweepMax) : expired;
+    if (!swept) {
+        log_.warn("runs whose time is over stay for now", {{"reason", swept.error().detail}});
         return;
+    }
+    if (*expired == limits::kRunExpireMax || *swept == limits::kJournalSweepMax) {
+        expire_at_ = now + limits::kRunExpireAgain;
     }
     const std::lock_guard lock(mutex_);
     counters_.expired += *expired;

@@ -57,7 +57,8 @@ public:
 
     ~RunStore() override;
 
-    /// Every run that an earlier process left unfinished, oldest first. Before the first other call. Blocks.
+    /// Every run that an earlier process left unfinished, oldest first. Before the first other call; those that come while it
+    /// goes on wait for its end. Blocks.
     Result<void> recover(const std::function<void(StoredRun)>& each);
 
     void submit(SubmittedRun run, std::function<void(Result<Submitted>)> done) override;
@@ -90,6 +91,7 @@ private:
     template <class Value>
     void enqueue_read(std::function<Result<Value>()> read, std::function<void(Result<Value>)> done);
     void enqueue(Call call);
+    void start_thread();
     void answer(const Call& call, const Error* failure);
     void run();
     std::vector<Call> take_batch();
@@ -111,6 +113,7 @@ private:
     std::deque<Call> queue_;
     Counters counters_;
     bool is_stopping_ = false;
+    bool is_recovering_ = false;  // the control thread has the file
 
     std::mutex stop_mutex_;
     std::thread thread_;

@@ -110,7 +110,7 @@ TEST_F(RunFileTest, an_ended_run_is_one_row_without_its_photo) {
     EXPECT_EQ(run.input_json, "");
     EXPECT_EQ(run.result_json, "{\"task_id\":\"a\"}");
     EXPECT_EQ(append(step_of("a", 3)).error().code, Errc::not_found) << "it is over";
-    EXPECT_TRUE(file_->expire(kNow, 10));
+    EXPECT_TRUE(file_->sweep(10));
     EXPECT_EQ(number("SELECT count(*) FROM journal"), 0);
 }
 
@@ -227,9 +227,39 @@ TEST_F(RunFileTest, a_live_runs_journal_survives_the_sweeping) {
     EXPECT_TRUE(append(end_of("old", RunState::done)));
     EXPECT_TRUE(submit(run_of("live")));
     EXPECT_TRUE(append(step_of("live", 2)));
-    EXPECT_TRUE(file_->expire(kNow, 10));
+    EXPECT_TRUE(file_->sweep(10));
     EXPECT_EQ(number("SELECT count(*) FROM journal"), 1);
     EXPECT_EQ(file_->load("live")->events.size(), 2U);
+}
+
+TEST_F(RunFileTest, a_run_that_waited_while_the_journal_was_emptied_keeps_all_its_steps) {
+    for (const bool has_restarted : {false, true}) {
+        const std::string tag = has_restarted ? "1" : "0";
+        EXPECT_TRUE(submit(run_of("old" + tag)));
+        EXPECT_TRUE(append(step_of("old" + tag, 2)));
+        EXPECT_TRUE(append(step_of("old" + tag, 3)));
+        EXPECT_TRUE(submit(run_of("live" + tag)));
+        EXPECT_TRUE(append(end_of("old" + tag, RunState::done)));
+        EXPECT_TRUE(file_->sweep(10));
+        if (has_restarted) {
+            open();
+        }
+        EXPECT_TRUE(append(step_of("live" + tag, 2)));
+        EXPECT_EQ(file_->load("live" + tag)->events.size(), 2U);
+        EXPECT_TRUE(file_->sweep(10));
+        EXPECT_EQ(file_->load("live" + tag)->events.size(), 2U) << "not swept either";
+    }
+}
+
+TEST_F(RunFileTest, forgetting_a_user_leaves_the_others_steps) {
+    EXPECT_TRUE(submit(run_of("a")));
+    EXPECT_TRUE(append(step_of("a", 2)));
+    EXPECT_TRUE(append(step_of("a", 3)));
+    EXPECT_TRUE(submit(run_of("b", {}, "other")));
+    EXPECT_TRUE(apply(RunOperation::ForgetUser{"user"}));
+    EXPECT_TRUE(append(step_of("b", 2)));
+    EXPECT_TRUE(append(step_of("b", 3)));
+    EXPECT_EQ(file_->load("b")->events.size(), 3U);
 }
 
 TEST_F(RunFileTest, a_replay_is_counted_and_ends) {

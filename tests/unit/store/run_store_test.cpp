@@ -188,6 +188,61 @@ TEST_F(RunStoreTest, what_is_over_is_deleted_by_itself) {
     EXPECT_EQ(load(*store, "run").error().code, Errc::not_found);
 }
 
+TEST_F(RunStoreTest, what_is_asked_while_runs_are_recovered_waits_for_the_last_of_them) {
+    constexpr int kRuns = 300;
+    {
+        auto store = open();
+        for (int i = 0; i < kRuns; ++i) {
+            store->submit(run_of("run-" + std::to_string(i)), [](const auto& submitted) { EXPECT_TRUE(submitted); });
+        }
+    }
+    RunStore::Options options;
+    options.commit_window = std::chrono::milliseconds(0);
+    auto store = open(options);
+    std::atomic<bool> is_recovering = true;
+    std::atomic<int> early = 0;
+    std::atomic<int> answers = 0;
+    int recovered = 0;
+    ASSERT_TRUE(store->recover([&](const StoredRun& run) {
+        ++recovered;
+        executor_.post_to(recovered % 4, [&, id = run.summary.id](TaskFate) {
+            store->append(step_of(id, 2), [&](const auto& written) {
+                EXPECT_TRUE(written);
+                early += is_recovering ? 1 : 0;
+                ++answers;
+            });
+        });
+        if (recovered == kRuns) {
+            std::this_thread::sleep_for(std::chrono::milliseconds(50));  // a thread that does not wait would write now
+            is_recovering = false;
+        }
+    }));
+    EXPECT_EQ(recovered, kRuns);
+    while (answers < kRuns) {
+        std::this_thread::yield();
+    }
+    EXPECT_EQ(early, 0) << "the file has one user at a time";
+    for (int i = 0; i < kRuns; ++i) {
+        EXPECT_EQ(load(*store, "run-" + std::to_string(i))->events.size(), 2U);
+    }
+}
+
+TEST_F(RunStoreTest, a_store_that_nobody_asks_deletes_what_is_over) {
+    {
+        auto store = open();
+        EXPECT_TRUE(submit(*store, run_of("run")));
+        EXPECT_TRUE(wait_for<void>([&](auto done) { store->append(end_of("run"), std::move(done)); }));
+    }
+    RunStore::Options options;
+    options.result_lifetime = std::chrono::seconds(0);
+    auto store = open(options);
+    EXPECT_TRUE(store->recover([](const StoredRun&) {}));
+    for (int i = 0; i < 500 && store->counters().expired == 0; ++i) {
+        std::this_thread::sleep_for(std::chrono::milliseconds(10));
+    }
+    EXPECT_EQ(store->counters().expired, 1U);
+}
+
 /// In a child: submits runs, adds steps, tells each answered step through the pipe, until it is killed.
 [[noreturn]] void write_and_tell(const std::string& path, int pipe_end, int round) {
     ThreadedExecutor executor(2);
