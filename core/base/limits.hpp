@@ -89,8 +89,8 @@ inline constexpr auto kRunCommitWindow = 5ms;                          // one co
 inline constexpr std::size_t kRunBatchMax = 4'096;                     // writes of one commit: some 50 ms
 inline constexpr std::size_t kRunQueueMax = 100'000;                   // waiting calls: 20 s of the heaviest load
 inline constexpr auto kRunExpireInterval = 1s;                         // of looking for runs whose time is over
-inline constexpr auto kRunExpireAgain = 100ms;         // where one go was not enough
-inline constexpr std::size_t kRunExpireMax = 256;  // of them in one go, so that writes wait for less than 50 ms
+inline constexpr auto kRunExpireAgain = 100ms;                         // where one go was not enough
+inline constexpr std::size_t kRunExpireMax = 256;        // of them in one go, so that writes wait for less than 50 ms
 inline constexpr std::size_t kJournalSweepMax = 16'384;  // rows of the journal in one go, for the same reason
 inline constexpr std::chrono::seconds kResultLifetime{3'600};
 inline constexpr std::chrono::seconds kDeadLetterLifetime{7 * 24 * 3'600};

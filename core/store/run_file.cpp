@@ -284,8 +284,8 @@ std::map<Poco::Int64, RunFile::Connection::Steps> RunFile::Connection::live_step
     return steps;
 }
 
-// All of the journal in one pass, whatever the number of runs. None of it is live then: a run that nobody takes up again, because
-// its pipeline is not served any more, does not hold the others' garbage.
+// All of the journal in one pass, whatever the number of runs. None of it is live then: a run that nobody takes up again,
+// because its pipeline is not served any more, does not hold the others' garbage.
 std::vector<Poco::Int64> RunFile::Connection::fold() {
     std::vector<Poco::Int64> keys;
     session() << "SELECT key FROM runs WHERE state = 0 ORDER BY key", into(keys), now;
