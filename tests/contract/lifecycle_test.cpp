@@ -101,6 +101,10 @@ TEST(PluginLife, self_test_that_hangs_is_cancelled) {
     const auto loaded = host.load("hang");
     ASSERT_FALSE(loaded);
     EXPECT_NE(loaded.error().detail.find("did not end within 2000 ms"), std::string::npos) << loaded.error().detail;
+    // The call is cancelled on an I/O thread; the refusal does not wait for it.
+    for (int i = 0; i < 500 && host.host.status().front().calls_open != 0; ++i) {
+        std::this_thread::sleep_for(std::chrono::milliseconds(10));
+    }
     EXPECT_EQ(host.host.status().front().calls_open, 0U);
 }
 
