@@ -274,6 +274,9 @@ std::map<Poco::Int64, RunFile::Connection::Steps> RunFile::Connection::live_step
     Poco::Data::Statement select(session());
     select << kLiveJournal, into(keys), into(events), into(checkpoints), limit(kRowsOfOneFetch);
     while (!select.done()) {
+        keys.clear();  // the next rows are put behind those that are there
+        events.clear();
+        checkpoints.clear();
         select.execute();
         for (std::size_t i = 0; i < keys.size(); ++i) {
             auto& own = steps[keys[i]];

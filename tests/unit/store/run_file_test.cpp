@@ -177,6 +177,67 @@ TEST_F(RunFileTest, recovers_what_is_not_over_oldest_first_and_counts_it) {
     }
 }
 
+TEST_F(RunFileTest, recovering_gives_each_run_its_own_steps_however_many_there_are) {
+    constexpr int kSteps = 1'200;  // more rows than one fetch has
+    const std::string ids[] = {"a", "b"};
+    std::vector<RunOperation> operations;
+    for (const auto& id : ids) {
+        operations.push_back({RunOperation::Submit{run_of(id)}});
+    }
+    for (int n = 2; n < kSteps; ++n) {
+        for (const auto& id : ids) {
+            operations.push_back({RunOperation::Append{step_of(id, n)}});
+        }
+    }
+    std::vector<RunOperation*> all;
+    for (auto& operation : operations) {
+        all.push_back(&operation);
+    }
+    ASSERT_TRUE(file_->apply(all, kNow));
+    for (int crash = 0; crash < 2; ++crash) {
+        open();
+        int count = 0;
+        EXPECT_TRUE(file_->recover([&](const StoredRun& run) {
+            EXPECT_EQ(run.summary.id, ids[count++]);
+            ASSERT_EQ(run.events.size(), kSteps - 1U + static_cast<unsigned>(crash));
+            for (std::size_t n = 0; n < run.events.size(); ++n) {
+                ASSERT_EQ(run.events[n], "id: " + std::to_string(n + 1) + "\n\n");
+            }
+            EXPECT_EQ(run.checkpoints.size(), run.events.size() - 1);
+        }));
+        EXPECT_EQ(count, 2);
+        for (const auto& id : ids) {
+            EXPECT_TRUE(append(step_of(id, kSteps + crash)));
+        }
+    }
+}
+
+TEST_F(RunFileTest, a_run_that_nobody_takes_up_again_does_not_hold_the_journal) {
+    EXPECT_TRUE(submit(run_of("orphan")));
+    EXPECT_TRUE(append(step_of("orphan", 2)));
+    open();
+    EXPECT_TRUE(file_->recover([](const StoredRun&) {}));
+    EXPECT_TRUE(submit(run_of("b")));
+    EXPECT_TRUE(append(step_of("b", 2)));
+    EXPECT_TRUE(append(end_of("b", RunState::done)));
+    EXPECT_GT(file_->sweep(10).value(), 0U);
+    open();
+    EXPECT_EQ(file_->load("orphan")->events.size(), 2U);
+}
+
+TEST_F(RunFileTest, the_journal_is_swept_by_so_many_rows_at_a_time) {
+    EXPECT_TRUE(submit(run_of("a")));
+    for (int n = 2; n < 10; ++n) {
+        EXPECT_TRUE(append(step_of("a", n)));
+    }
+    EXPECT_EQ(file_->sweep(3).value(), 0U);
+    EXPECT_TRUE(append(end_of("a", RunState::done)));
+    EXPECT_EQ(file_->sweep(3).value(), 3U);
+    EXPECT_EQ(file_->sweep(3).value(), 3U);
+    EXPECT_EQ(file_->sweep(3).value(), 2U);
+    EXPECT_EQ(file_->sweep(3).value(), 0U);
+}
+
 TEST_F(RunFileTest, lists_newest_first_and_only_what_is_asked_for) {
     for (int i = 0; i < 6; ++i) {
         auto run = run_of(std::string(1, static_cast<char>('a' + i)), {}, i % 2 == 0 ? "even" : "odd");
