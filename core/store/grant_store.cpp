@@ -85,6 +85,7 @@ void GrantStore::write(Grant grant, Done done) {
             ++counters_.failed;
         } else {
             queue_.push_back(std::move(waiting));
+            ++queued_;
             is_queued = true;
             // The first starts the commit window, the last that fits ends it; those between need not wake anyone.
             is_waking = queue_.size() == 1 || queue_.size() == options_.batch_max;
@@ -179,6 +180,7 @@ std::vector<GrantStore::Waiting> GrantStore::take_batch() {
     const auto count = static_cast<std::ptrdiff_t>(std::min(queue_.size(), options_.batch_max));
     std::vector<Waiting> batch(std::make_move_iterator(queue_.begin()), std::make_move_iterator(queue_.begin() + count));
     queue_.erase(queue_.begin(), queue_.begin() + count);
+    taken_ += batch.size();
     return batch;
 }
 
@@ -252,22 +254,26 @@ void GrantStore::forget_user(std::string user_id, std::function<void(Result<std:
     {
         const std::lock_guard lock(mutex_);
         if (!is_stopping_) {
-            orders_.push_back(std::move(order));
+            orders_.push_back({queued_, std::move(order)});
             changed_.notify_one();
             return;
         }
     }
-    executor_.post([done](TaskFate) { done(fail(Errc::draining, "the grant store is stopping")); });
+    Task refusal = [done](TaskFate) { done(fail(Errc::draining, "the grant store is stopping")); };
+    thread < 0 ? executor_.post(std::move(refusal)) : executor_.post_to(thread, std::move(refusal));
 }
 
 void GrantStore::run_orders() {
-    std::deque<std::function<void()>> orders;
+    std::vector<std::function<void()>> due;
     {
         const std::lock_guard lock(mutex_);
-        orders.swap(orders_);
+        while (!orders_.empty() && orders_.front().after <= taken_) {
+            due.push_back(std::move(orders_.front().work));
+            orders_.pop_front();
+        }
     }
-    for (const auto& order : orders) {
-        order();
+    for (const auto& work : due) {
+        work();
     }
 }
 

@@ -88,6 +88,12 @@ private:
         int thread = -1;
     };
 
+    /// Other work for the writer thread, after the writes that were there before it.
+    struct Order {
+        std::uint64_t after;
+        std::function<void()> work;
+    };
+
     GrantStore(GrantFile::Options file, Executor& executor, Log& log, const Clock& clock, Options options);
 
     void answer(int thread, std::vector<Done> dones, Result<void> result);
@@ -116,7 +122,9 @@ private:
     mutable std::mutex mutex_;
     std::condition_variable changed_;
     std::deque<Waiting> queue_;
-    std::deque<std::function<void()>> orders_;  // other work for the writer thread, after what is queued
+    std::deque<Order> orders_;
+    std::uint64_t queued_ = 0;  // writes ever put into the queue
+    std::uint64_t taken_ = 0;   // of them, those that are no longer in it
     KnownGrants known_;
     Counters counters_;
     bool is_stopping_ = false;

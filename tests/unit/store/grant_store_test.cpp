@@ -299,6 +299,42 @@ TEST_F(GrantStoreTest, a_locked_file_fails_the_commit_and_later_writes_work_agai
     EXPECT_TRUE(answers.wait_for(3).back());
 }
 
+TEST_F(GrantStoreTest, forgetting_a_user_comes_after_all_that_was_asked_before) {
+    constexpr int kGrants = 20;
+    Answers answers;
+    Answers forgotten;
+    ThreadedExecutor executor(1);
+    GrantStore::Options options;
+    options.batch_max = 2;
+    auto store = open_store(path_, executor, options);
+    for (int code = 0; code < kGrants; ++code) {
+        store->write(grant_of(1, code), answers.next());
+    }
+    store->forget_user("user-1", [tell = forgotten.next()](const Result<std::size_t>& rows) {
+        tell(rows && *rows == kGrants ? Result<void>() : fail(Errc::internal));
+    });
+    EXPECT_TRUE(forgotten.wait_for(1).back());
+    EXPECT_EQ(answers.wait_for(kGrants).size(), kGrants + 0U);
+    EXPECT_TRUE(store->grants_of("user-1").value().empty());
+}
+
+TEST_F(GrantStoreTest, a_forgotten_grant_can_be_earned_again) {
+    Answers answers;
+    ThreadedExecutor executor(1);
+    GrantStore::Options options;
+    auto store = open_store(path_, executor, options);
+    const auto write = [&](std::size_t count) {
+        store->write(grant_of(1, 0), answers.next());
+        EXPECT_TRUE(answers.wait_for(count).back());
+        return store->counters().written;
+    };
+    EXPECT_EQ(write(1), 1U);
+    EXPECT_EQ(write(2), 1U) << "known";
+    store->forget_user("user-1", [tell = answers.next()](const auto&) { tell({}); });
+    answers.wait_for(3);
+    EXPECT_EQ(write(4), 2U) << "forgotten";
+}
+
 TEST_F(GrantStoreTest, open_refuses_a_file_that_prepare_refuses) {
     ThreadedExecutor executor(1);
     open_store(path_, executor)->stop();
