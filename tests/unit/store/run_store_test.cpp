@@ -2,6 +2,7 @@
 
 #include "unit/store/store_fixture.hpp"
 
+#include <Poco/Data/Session.h>
 #include <gtest/gtest.h>
 #include <sys/wait.h>
 
@@ -15,6 +16,7 @@
 namespace eco2::store {
 namespace {
 
+using Poco::Data::Keywords::now;
 using test::ThreadedExecutor;
 
 SubmittedRun run_of(const std::string& id, const std::string& key = {}) {
@@ -243,7 +245,37 @@ TEST_F(RunStoreTest, a_store_that_nobody_asks_deletes_what_is_over) {
     EXPECT_EQ(store->counters().expired, 1U);
 }
 
-/// In a child: submits runs, adds steps, tells each answered step through the pipe, until it is killed.
+TEST_F(RunStoreTest, a_locked_file_fails_the_write_and_not_the_next) {
+    RunStore::Options options;
+    options.busy_timeout = std::chrono::milliseconds(10);
+    auto store = open(options);
+    EXPECT_TRUE(submit(*store, run_of("run", "key")));
+    const auto append = [&] { return wait_for<void>([&](auto done) { store->append(step_of("run", 2), std::move(done)); }); };
+    {
+        Poco::Data::Session session("SQLite", path_);
+        session << "BEGIN EXCLUSIVE", now;
+        EXPECT_EQ(append().error().code, Errc::store_failed);
+        EXPECT_EQ(submit(*store, run_of("another", "key")).error().code, Errc::store_failed);
+        session << "ROLLBACK", now;
+    }
+    EXPECT_TRUE(append());
+    EXPECT_EQ(load(*store, "run")->events.size(), 2U) << "once";
+    EXPECT_EQ(submit(*store, run_of("another", "key"))->run_id, "run");
+}
+
+constexpr int kEnd = 6;  // told of an end; a submit is told as 1, steps as 2 to 5
+
+RunStep whole_end_of(const std::string& id) {
+    auto step = end_of(id);
+    step.end->log.clear();
+    for (int number = 1; number < kEnd; ++number) {
+        step.end->log += "id: " + std::to_string(number) + "\n\n";
+    }
+    return step;
+}
+
+/// In a child: submits runs, each twice with one key, adds steps, ends every other one, tells each answer through the pipe,
+/// until it is killed.
 [[noreturn]] void write_and_tell(const std::string& path, int pipe_end, int round) {
     ThreadedExecutor executor(2);
     RunStore::Options options;
@@ -261,11 +293,19 @@ TEST_F(RunStoreTest, a_store_that_nobody_asks_deletes_what_is_over) {
                 ::_exit(3);
             }
         };
-        (*store)->submit(run_of(id), [&](const auto& submitted) { submitted ? tell(1) : ::_exit(4); });
+        (*store)->submit(run_of(id, id), [&](const auto& submitted) { submitted ? tell(1) : ::_exit(4); });
+        (*store)->submit(run_of(id + "-again", id),
+                         [id](const auto& submitted) { submitted && submitted->run_id == id ? void() : ::_exit(6); });
         for (int number = 2; number < 6; ++number) {
             (*store)->append(step_of(id, number), [&, number](const auto& written) {
                 written ? tell(number) : ::_exit(5);
-                is_over = is_over || number == 5;
+                is_over = is_over || (number == 5 && run % 2 != 0);
+            });
+        }
+        if (run % 2 == 0) {
+            (*store)->append(whole_end_of(id), [&](const auto& written) {
+                written ? tell(kEnd) : ::_exit(7);
+                is_over = true;
             });
         }
         while (!is_over) {
@@ -309,9 +349,17 @@ TEST(RunStoreCrash, a_process_killed_at_any_moment_has_kept_its_word) {
         RunFile file{RunFile::Options(path)};
         ASSERT_TRUE(file.prepare());
         for (const auto& [run, number] : last) {
-            const auto stored = file.load(std::to_string(round) + "-" + std::to_string(run));
+            const auto id = std::to_string(round) + "-" + std::to_string(run);
+            const auto stored = file.load(id);
             ASSERT_TRUE(stored) << run;
-            ASSERT_GE(stored->events.size(), static_cast<std::size_t>(number));
+            ASSERT_GE(stored->events.size(), static_cast<std::size_t>(std::min(number, kEnd - 1)));
+            ASSERT_TRUE(number < kEnd || stored->summary.state == RunState::done);
+            ASSERT_EQ(stored->result_json.empty(), stored->summary.state == RunState::queued) << "an end is whole";
+            ASSERT_EQ(file.load(id + "-again").error().code, Errc::not_found) << "one key, one run";
+            RunOperation again{RunOperation::Submit{run_of(id + "-later", id)}};
+            RunOperation* const operations[] = {&again};
+            ASSERT_TRUE(file.apply(operations, system_clock().wall_ns()));
+            ASSERT_EQ(std::get<RunOperation::Submit>(again.what).outcome->run_id, id) << "also over a crash";
             for (std::size_t n = 0; n < stored->events.size(); ++n) {
                 ASSERT_EQ(stored->events[n], "id: " + std::to_string(n + 1) + "\n\n") << "no gap, nothing twice";
             }
