@@ -26,7 +26,8 @@ namespace eco2::store {
 /// Thread-safety: any thread; recover, stop and destruction: control thread.
 /// Lifetime:      the executor, log and clock outlive the store; the executor still runs tasks while stop() waits.
 /// Limits:        limits::kRunQueueMax waiting calls (then `overloaded`).
-/// Cost:          see tests/bench/README.md; a commit for all that arrives within limits::kRunCommitWindow.
+/// Cost:          one commit, 0.4 ms of CPU, for all that arrives within limits::kRunCommitWindow, and 12 to 28 µs a step;
+///                0.14 ms a run, 0.57 ms with a photo of 100 KB (tests/bench/README.md).
 class RunStore final : public RunStoreDoor {
 public:
     struct Options {
