@@ -17,13 +17,13 @@ namespace eco2 {
 
 using SharedText = std::shared_ptr<const std::string>;
 
-enum class Role { system, user, assistant };
+enum class Role { system, user, assistant, tool };
 enum class ImageDetail { automatic, low, high };
 
 struct Part {
-    enum class Kind { text, image_url, image_bytes };
+    enum class Kind { text, image_url, image_bytes, tool_call };
     Kind kind = Kind::text;
-    SharedText text;   // text or URL
+    SharedText text;   // text, URL, or a tool call in the form of OpenAI's message.tool_calls[]
     SharedText bytes;  // image_bytes
     std::string mime;  // image_bytes
     ImageDetail detail = ImageDetail::automatic;
@@ -32,6 +32,7 @@ struct Part {
 struct Message {
     Role role = Role::user;
     std::vector<Part> parts;
+    std::string tool_call_id = {};  // of a tool's result
 };
 
 struct GenerateRequest {
@@ -44,6 +45,14 @@ struct GenerateRequest {
     SharedText params_json;               // null: none
     std::int64_t max_output_tokens = -1;  // -1: the upstream's default
     double temperature = -1;              // negative: the upstream's default
+    double top_p = -1;                    // negative: the upstream's default
+    SharedText stop_json;                 // array of texts; null: none
+    SharedText tools_json;                // {"tools","tool_choice","parallel_tool_calls"} as OpenAI has them; null: none
+    /// As a client wrote it, in the form of OpenAI's POST /v1/chat/completions; null: none. For providers that can take it,
+    /// whose answer comes as on_chat; the fields above say the same to the others.
+    SharedText chat_json;
+    std::uint32_t key = 0;  // which of the instance's keys, from 0
+    std::string caller;     // whose turn it is where requests wait for a limit; empty: nobody's in particular
     bool is_streamed = false;
     Clock::Monotonic deadline = Clock::Monotonic::max();
 };
@@ -85,6 +94,15 @@ struct CallMeta {
     const RateLimits* limits = nullptr;  // null: not told
 };
 
+/// What a route has decided so far. Told right before the first content of an answer, and again before the end.
+struct RouteNote {
+    std::string_view provider;  // instance that answers
+    std::string_view model;     // asked of it
+    std::string_view key;       // its id; empty: none
+    int attempts = 0;
+    std::string_view trail;  // every decision, one line; see routing/trail.hpp
+};
+
 /// What a call tells, always on the I/O thread that started it, never from inside the start, never two at once.
 class CallObserver {
 public:
@@ -92,6 +110,14 @@ public:
 
     virtual ~CallObserver() = default;
     virtual Flow on_text(std::string_view text) = 0;
+    /// A piece of the answer to a request with chat_json, in place of on_text and on_tool: `json` is OpenAI's chunk or whole
+    /// completion as it came, `text` what its first choice says, `has_more` that it holds content besides that text.
+    virtual Flow on_chat(std::string_view /*text*/, std::string_view /*json*/, bool /*has_more*/) { return Flow::go_on; }
+    /// A fragment of a tool call, in the form of OpenAI's delta.tool_calls[].
+    virtual Flow on_tool(std::string_view /*json*/) { return Flow::go_on; }
+    /// What was told of the answer so far is void: it begins anew. Only from routes whose policy says so.
+    virtual void on_restart() {}
+    virtual void on_route(const RouteNote& /*note*/) {}
     virtual void on_usage(const Usage& usage) = 0;
     virtual void on_meta(const CallMeta& meta) = 0;
     /// A whole result (rule, reward, import): JSON text, and JSON about it (may be empty).
@@ -112,11 +138,50 @@ public:
 
 using StartedCall = Result<std::unique_ptr<Call>>;
 
+/// What a provider says that it can do.
+struct Capabilities {
+    bool has_vision = false;
+    bool has_json_schema = false;
+    bool has_streaming = false;
+    bool has_tools = false;
+    bool has_chat = false;  // takes chat_json
+};
+
 class ProviderDoor {
 public:
     virtual ~ProviderDoor() = default;
     virtual StartedCall generate(std::shared_ptr<const GenerateRequest> request, CallObserver& observer) = 0;
-    virtual std::string_view name() const noexcept = 0;  ///< the instance's id
+    virtual std::string_view name() const noexcept = 0;  ///< the instance's id, or the route's name
+    virtual Capabilities capabilities() const noexcept { return {}; }
+};
+
+/// A target of a route, with what is known of it.
+struct Candidate {
+    std::string_view provider;
+    std::string_view model;
+    double weight = 1;
+    std::int64_t priority = 0;
+    std::int64_t latency_us = -1;  // moving average of the time to the first content; -1: not known
+    std::int64_t in_flight = 0;
+    double failure_share = 0;  // of the recent attempts
+};
+
+struct OrderQuery {
+    std::string_view request_id;
+    std::string_view route;
+    std::uint64_t random = 0;
+    std::uint64_t prefix_hash = 0;  // of the prompt's beginning; 0: not known
+    const std::vector<Candidate>* candidates = nullptr;
+};
+
+/// Orders a route's targets.
+///
+/// Thread-safety: any thread. Blocks: never.
+class RouterDoor {
+public:
+    virtual ~RouterDoor() = default;
+    /// Indices of the candidates, each once, best first.
+    virtual std::vector<std::size_t> order(const OrderQuery& query) = 0;
 };
 
 /// The rules as they were at one moment; releases its pin when destroyed.

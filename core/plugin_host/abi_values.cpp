@@ -2,6 +2,8 @@
 
 #include "base/text.hpp"
 
+#include <boost/json.hpp>
+
 #include <array>
 #include <utility>
 
@@ -143,6 +145,26 @@ FinishReason finish_of(eco2_finish_reason reason) noexcept {
         case ECO2_FINISH_REFUSAL: return FinishReason::refusal;
         default: return FinishReason::other;
     }
+}
+
+std::optional<Capabilities> capabilities_of(std::string_view json) {
+    boost::system::error_code ec;
+    const auto value = boost::json::parse(json, ec);
+    const auto* object = ec ? nullptr : value.if_object();
+    const auto* told = object == nullptr ? nullptr : object->if_contains("capabilities");
+    const auto* capabilities = told == nullptr ? nullptr : told->if_object();
+    if (capabilities == nullptr) {
+        return std::nullopt;
+    }
+    const auto has = [&](std::string_view name) {
+        const auto* flag = capabilities->if_contains(name);
+        return flag != nullptr && flag->is_bool() && flag->get_bool();
+    };
+    return Capabilities{.has_vision = has("vision"),
+                        .has_json_schema = has("json_schema"),
+                        .has_streaming = has("streaming"),
+                        .has_tools = has("tools"),
+                        .has_chat = has("chat")};
 }
 
 std::string_view status_name(eco2_status status) noexcept {

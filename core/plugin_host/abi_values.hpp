@@ -8,6 +8,7 @@
 
 #include <algorithm>
 #include <cstring>
+#include <optional>
 #include <string_view>
 
 /// Between the ABI's values and ours: every rule about struct_size, null and unknown numbers is here.
@@ -54,6 +55,8 @@ Clock::Monotonic time_of_abi(std::int64_t monotonic_ns) noexcept;
 
 Usage usage_of(const eco2_usage& usage) noexcept;
 RateLimits limits_of(const eco2_rate_limits& limits) noexcept;
+/// Of a provider's description. Nothing: it is no JSON object with "capabilities".
+std::optional<Capabilities> capabilities_of(std::string_view json);
 FinishReason finish_of(eco2_finish_reason reason) noexcept;
 
 /// What kind of call failed; decides which row of the error table a plugin's error becomes.

@@ -25,6 +25,7 @@ struct CallCore::Event {
     std::string upstream_request_id;
     std::string model;
     int upstream_http_status = 0;
+    std::uint32_t flags = 0;
     std::optional<eco2_usage> usage;
     std::optional<eco2_rate_limits> limits;
     eco2_status status = ECO2_OK;
@@ -282,6 +283,7 @@ eco2_flow CallCore::enqueue(const eco2_delta& delta) {
     event.upstream_request_id = text_of(delta.upstream_request_id);
     event.model = text_of(delta.model);
     event.upstream_http_status = delta.upstream_http_status;
+    event.flags = delta.flags;
     if (delta.usage != nullptr) {
         const AbiView<eco2_usage> usage(delta.usage, {sizeof(eco2_usage), 0, -1, -1, -1, -1});
         event.usage = *usage;
@@ -365,7 +367,7 @@ void CallCore::pump() {
                 const eco2_delta delta = {sizeof(eco2_delta),
                                           event.delta_kind,
                                           event.upstream_http_status,
-                                          0,
+                                          event.flags,
                                           abi_text(event.text),
                                           abi_text(event.meta),
                                           abi_text(event.upstream_request_id),
@@ -395,7 +397,9 @@ CallObserver::Flow CallCore::deliver(const eco2_delta& delta) {
         return Flow::go_on;
     }
     switch (delta.kind) {
-        case ECO2_DELTA_TEXT: return deliver_text(text_of(delta.text));
+        case ECO2_DELTA_TEXT:
+        case ECO2_DELTA_TOOL:
+        case ECO2_DELTA_CHAT: return deliver_answer(delta);
         case ECO2_DELTA_RESULT: deliver_result(text_of(delta.text), text_of(delta.meta)); break;
         case ECO2_DELTA_USAGE:
             if (delta.usage != nullptr) {
@@ -410,24 +414,30 @@ CallObserver::Flow CallCore::deliver(const eco2_delta& delta) {
                                 .limits = delta.limits == nullptr ? nullptr : &limits});
             break;
         }
-        default: break;  // tool calls and raw events have no reader; unknown kinds are skipped by the ABI's rule
+        default: break;  // raw events have no reader; unknown kinds are skipped by the ABI's rule
     }
     return Flow::go_on;
 }
 
-CallObserver::Flow CallCore::deliver_text(std::string_view text) {
+CallObserver::Flow CallCore::deliver_answer(const eco2_delta& delta) {
+    const auto text = text_of(delta.text);
+    const auto json = text_of(delta.meta);
     text_bytes_ += text.size();
-    if (text_bytes_ > limits::kProviderTextBytesMax) {
+    if (text_bytes_ > limits::kProviderTextBytesMax || json.size() > limits::kUpstreamBodyBytesMax) {
         fail_now(Errc::provider_bad_answer,
                  "the answer is longer than " + std::to_string(limits::kProviderTextBytesMax) + " bytes");
         return CallObserver::Flow::go_on;
     }
-    if (!is_valid_utf8(text)) {
+    if (!is_valid_utf8(text) || !is_valid_utf8(json)) {
         context_->note_violation("text that is not UTF-8", function_);
         fail_now(Errc::plugin_contract, "plugin " + context_->plugin() + " gave text that is not UTF-8");
         return CallObserver::Flow::go_on;
     }
-    return observer_->on_text(text);
+    switch (delta.kind) {
+        case ECO2_DELTA_TOOL: return observer_->on_tool(text);
+        case ECO2_DELTA_CHAT: return observer_->on_chat(text, json, (delta.flags & ECO2_DELTA_CONTENT) != 0);
+        default: return observer_->on_text(text);
+    }
 }
 
 void CallCore::deliver_result(std::string_view json, std::string_view meta) {

@@ -74,7 +74,7 @@ private:
     bool pop(Event& event);
 
     CallObserver::Flow deliver(const eco2_delta& delta);
-    CallObserver::Flow deliver_text(std::string_view text);
+    CallObserver::Flow deliver_answer(const eco2_delta& delta);
     void deliver_result(std::string_view json, std::string_view meta);
     void deliver_end(eco2_status status, FinishReason finish, std::unique_ptr<CallError> error);
     void fail_now(Errc code, std::string detail);

@@ -20,6 +20,7 @@ std::int32_t abi_role(Role role) noexcept {
     switch (role) {
         case Role::system: return ECO2_ROLE_SYSTEM;
         case Role::assistant: return ECO2_ROLE_ASSISTANT;
+        case Role::tool: return ECO2_ROLE_TOOL;
         case Role::user: break;
     }
     return ECO2_ROLE_USER;
@@ -38,6 +39,7 @@ std::int32_t abi_part_kind(Part::Kind kind) noexcept {
     switch (kind) {
         case Part::Kind::image_url: return ECO2_PART_IMAGE_URL;
         case Part::Kind::image_bytes: return ECO2_PART_IMAGE_BYTES;
+        case Part::Kind::tool_call: return ECO2_PART_TOOL_CALL;
         case Part::Kind::text: break;
     }
     return ECO2_PART_TEXT;
@@ -88,8 +90,8 @@ private:
         auto** part_pointer = take<const eco2_part*>(part_count);
         messages_ = message_pointer;
         for (const auto& from : messages) {
-            *message_pointer++ =
-                new (message++) eco2_message{sizeof(eco2_message), abi_role(from.role), part_pointer, from.parts.size()};
+            *message_pointer++ = new (message++) eco2_message{
+                sizeof(eco2_message), abi_role(from.role), part_pointer, from.parts.size(), abi_text(from.tool_call_id)};
             for (const auto& part_from : from.parts) {
                 *part_pointer++ = new (part++) eco2_part(abi_part(part_from));
             }
@@ -106,6 +108,7 @@ class GenerateCall final : public CallCore {
 public:
     GenerateCall(std::shared_ptr<InstanceContext> context,
                  const eco2_provider& table,
+                 bool takes_chat,
                  std::shared_ptr<const GenerateRequest> request,
                  CallObserver& observer)
         : CallCore(std::move(context), CallFamily::provider, "generate", observer),
@@ -115,7 +118,7 @@ public:
         abi_ = {.struct_size = sizeof(eco2_generate_request),
                 .flags = request_->is_streamed ? ECO2_GENERATE_STREAM : 0U,
                 .deadline_ns = abi_time(request_->deadline),
-                .key = this->context().config().keys.empty() ? 0U : 1U,
+                .key = this->context().config().keys.empty() ? 0U : 1U + request_->key,
                 .request_id = abi_text(request_->request_id),
                 .traceparent = abi_text(request_->traceparent),
                 .model = abi_text(request_->model),
@@ -125,7 +128,11 @@ public:
                 .schema_json = abi_text(view(request_->schema_json)),
                 .params_json = abi_text(view(request_->params_json)),
                 .max_output_tokens = request_->max_output_tokens,
-                .temperature = request_->temperature};
+                .temperature = request_->temperature,
+                .top_p = request_->top_p,
+                .stop_json = abi_text(view(request_->stop_json)),
+                .tools_json = abi_text(view(request_->tools_json)),
+                .chat_json = takes_chat ? abi_text(view(request_->chat_json)) : eco2_str{}};
     }
 
 private:
@@ -141,6 +148,30 @@ private:
     std::shared_ptr<const GenerateRequest> request_;
     MessageArena arena_;
     eco2_generate_request abi_{};
+};
+
+/// The order that a router tells, index by index.
+class Placed {
+public:
+    explicit Placed(std::size_t count) : is_placed_(count, false) {}
+
+    static void take(void* self, std::size_t index) noexcept {
+        auto& placed = *static_cast<Placed*>(self);
+        if (index < placed.is_placed_.size() && !placed.is_placed_[index]) {
+            placed.is_placed_[index] = true;
+            placed.order_.push_back(index);
+        }
+    }
+    std::vector<std::size_t> whole() && {
+        for (std::size_t i = 0; i < is_placed_.size(); ++i) {
+            take(this, i);
+        }
+        return std::move(order_);
+    }
+
+private:
+    std::vector<bool> is_placed_;
+    std::vector<std::size_t> order_;
 };
 
 /// A pin on a store's rules. Holds the instance's gate: what pins rules may still ask for them.
@@ -249,7 +280,48 @@ private:
 }  // namespace
 
 StartedCall PluginProvider::generate(std::shared_ptr<const GenerateRequest> request, CallObserver& observer) {
-    return start_call(new GenerateCall(context_, table_, std::move(request), observer));
+    return start_call(new GenerateCall(context_, table_, capabilities_.has_chat, std::move(request), observer));
+}
+
+std::vector<std::size_t> PluginRouter::order(const OrderQuery& query) {
+    const auto& candidates = *query.candidates;
+    std::vector<eco2_candidate> abi;
+    std::vector<const eco2_candidate*> pointers;
+    abi.reserve(candidates.size());
+    for (const auto& candidate : candidates) {
+        abi.push_back({.struct_size = sizeof(eco2_candidate),
+                       .reserved = 0,
+                       .provider = abi_text(candidate.provider),
+                       .model = abi_text(candidate.model),
+                       .weight = candidate.weight,
+                       .priority = candidate.priority,
+                       .latency_us = candidate.latency_us,
+                       .in_flight = candidate.in_flight,
+                       .failure_share = candidate.failure_share});
+        pointers.push_back(&abi.back());
+    }
+    const eco2_order_query asked = {.struct_size = sizeof(eco2_order_query),
+                                    .reserved = 0,
+                                    .request_id = abi_text(query.request_id),
+                                    .route = abi_text(query.route),
+                                    .random = query.random,
+                                    .prefix_hash = query.prefix_hash,
+                                    .candidates = pointers.data(),
+                                    .candidate_count = pointers.size()};
+    Placed placed(candidates.size());
+    if (context_->calls().enter()) {
+        try {
+            const PluginFrame frame(*context_, "order");
+            if (table_.order(table_.self, &asked, &placed, &Placed::take) != ECO2_OK) {
+                placed = Placed(candidates.size());
+            }
+        } catch (...) {
+            context_->note_violation("an exception crossed the boundary", "order");
+            placed = Placed(candidates.size());
+        }
+        context_->calls().leave();
+    }
+    return std::move(placed).whole();
 }
 
 Result<std::shared_ptr<const RuleSnapshot>> PluginRuleStore::acquire() {

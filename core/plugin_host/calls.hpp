@@ -5,6 +5,7 @@
 
 #include <eco2/abi/provider.h>
 #include <eco2/abi/reward.h>
+#include <eco2/abi/router.h>
 #include <eco2/abi/rule_store.h>
 
 #include <memory>
@@ -23,10 +24,26 @@ public:
 
     StartedCall generate(std::shared_ptr<const GenerateRequest> request, CallObserver& observer) override;
     std::string_view name() const noexcept override { return context_->id(); }
+    Capabilities capabilities() const noexcept override { return capabilities_; }
+    /// Before the first call.
+    void set_capabilities(const Capabilities& capabilities) noexcept { capabilities_ = capabilities; }
 
 private:
     std::shared_ptr<InstanceContext> context_;
     const eco2_provider& table_;
+    Capabilities capabilities_;
+};
+
+class PluginRouter final : public RouterDoor {
+public:
+    PluginRouter(std::shared_ptr<InstanceContext> context, const eco2_router& table)
+        : context_(std::move(context)), table_(table) {}
+
+    std::vector<std::size_t> order(const OrderQuery& query) override;
+
+private:
+    std::shared_ptr<InstanceContext> context_;
+    const eco2_router& table_;
 };
 
 class PluginRuleStore final : public RuleStoreDoor {

@@ -124,6 +124,21 @@ Result<void> Instance::take_interfaces() {
     if (rule_table_ != nullptr) {
         rule_store_.emplace(context_, *rule_table_, import_table_);
     }
+    return read_capabilities();
+}
+
+Result<void> Instance::read_capabilities() {
+    if (!provider_ || info_table_ == nullptr) {
+        return {};
+    }
+    const eco2_str* described = nullptr;
+    guarded("describe", [&] { described = info_table_->describe(info_table_->self); });
+    const auto capabilities = described == nullptr ? std::nullopt : capabilities_of(text_of(*described));
+    if (!capabilities) {
+        context_->note_violation("a description that is no JSON object with capabilities", "describe");
+        return fail(Errc::plugin_contract, "instance " + context_->id() + " describes its capabilities wrongly");
+    }
+    provider_->set_capabilities(*capabilities);
     return {};
 }
 
@@ -148,6 +163,15 @@ Result<void> Instance::take_interface(const std::string& id, const void* raw) {
         if (is_whole) {
             reward_.emplace(context_, *table);
         }
+    } else if (id == ECO2_ROUTER_ID) {
+        const auto* table = table_of<eco2_router>(raw);
+        is_whole = table != nullptr && table->order != nullptr;
+        if (is_whole) {
+            router_.emplace(context_, *table);
+        }
+    } else if (id == ECO2_PROVIDER_INFO_ID) {
+        info_table_ = table_of<eco2_provider_info>(raw);
+        is_whole = info_table_ != nullptr && info_table_->describe != nullptr;
     } else if (id == ECO2_HEALTH_ID) {
         health_ = table_of<eco2_health>(raw);
         is_whole = health_ != nullptr && health_->check != nullptr;

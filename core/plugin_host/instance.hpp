@@ -44,12 +44,14 @@ public:
     ProviderDoor* provider() noexcept { return provider_ ? &*provider_ : nullptr; }
     RuleStoreDoor* rule_store() noexcept { return rule_store_ ? &*rule_store_ : nullptr; }
     RewardDoor* reward() noexcept { return reward_ ? &*reward_ : nullptr; }
+    RouterDoor* router() noexcept { return router_ ? &*router_ : nullptr; }
 
 private:
     Result<void> check_config() const;
     Result<void> create();
     Result<void> take_interfaces();
     Result<void> take_interface(const std::string& id, const void* table);
+    Result<void> read_capabilities();
     Result<void> start();
     bool is_quiet();
     Error give_up(Error error);
@@ -64,11 +66,13 @@ private:
     std::shared_ptr<const LoadedLibrary> library_;
     const eco2_plugin* plugin_ = nullptr;
     const eco2_health* health_ = nullptr;
+    const eco2_provider_info* info_table_ = nullptr;
     const eco2_rule_store* rule_table_ = nullptr;
     const eco2_rule_import* import_table_ = nullptr;
     std::optional<PluginProvider> provider_;
     std::optional<PluginRuleStore> rule_store_;
     std::optional<PluginReward> reward_;
+    std::optional<PluginRouter> router_;
     std::atomic<InstanceState> state_{InstanceState::loaded};
 };
 

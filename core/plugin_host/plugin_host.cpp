@@ -248,6 +248,10 @@ RewardDoor* PluginHost::reward(std::string_view instance_id) noexcept {
     return impl_->door(instance_id, &Instance::reward);
 }
 
+RouterDoor* PluginHost::router(std::string_view instance_id) noexcept {
+    return impl_->door(instance_id, &Instance::router);
+}
+
 std::vector<InstanceStatus> PluginHost::status() const {
     return impl_->status();
 }

@@ -102,6 +102,7 @@ public:
     ProviderDoor* provider(std::string_view instance_id) noexcept;
     RuleStoreDoor* rule_store(std::string_view instance_id) noexcept;
     RewardDoor* reward(std::string_view instance_id) noexcept;
+    RouterDoor* router(std::string_view instance_id) noexcept;
 
     std::vector<InstanceStatus> status() const;
 

@@ -177,10 +177,10 @@ TEST_P(SpoiltLibrary, is_refused_with_its_reason) {
 
 INSTANTIATE_TEST_SUITE_P(Each,
                          SpoiltLibrary,
-                         testing::Values(Spoilt{"wrong_marker", Errc::plugin_abi, "rebuild it with the SDK of draft 1"},
-                                         Spoilt{"wrong_manifest_draft", Errc::plugin_abi, "rebuild it with the SDK of draft 1"},
+                         testing::Values(Spoilt{"wrong_marker", Errc::plugin_abi, "rebuild it with the SDK of draft 2"},
+                                         Spoilt{"wrong_manifest_draft", Errc::plugin_abi, "rebuild it with the SDK of draft 2"},
                                          Spoilt{
-                                             "wrong_descriptor_draft", Errc::plugin_abi, "rebuild it with the SDK of draft 1"},
+                                             "wrong_descriptor_draft", Errc::plugin_abi, "rebuild it with the SDK of draft 2"},
                                          Spoilt{"no_marker", Errc::plugin_abi, "exactly one marker"},
                                          Spoilt{"extra_symbol", Errc::plugin_refused, "eco2_contract_extra"},
                                          Spoilt{"undefined_symbol", Errc::plugin_failed, "eco2_contract_nobody_has_this"},

@@ -13,7 +13,7 @@ const std::string kHash(64, 'a');
 std::vector<std::string> whole() {
     return {"id = \"openai\"",
             "version = \"1.2.0\"",
-            "abi_draft = 1",
+            "abi_draft = 2",
             "file = \"openai.so\"",
             "sha256 = \"" + kHash + "\"",
             "interfaces = [\"eco2.draft.provider/0\", \"eco2.draft.health/0\"]",
@@ -56,7 +56,7 @@ TEST(Manifest, each_wrong_type_or_value_is_told_with_its_line) {
                                                                     {0, "id = \"\""},
                                                                     {1, "version = 1.2"},
                                                                     {2, "abi_draft = \"1\""},
-                                                                    {2, "abi_draft = 1.0"},
+                                                                    {2, "abi_draft = 2.0"},
                                                                     {3, "file = \"../openai.so\""},
                                                                     {3, "file = \"/lib/openai.so\""},
                                                                     {3, "file = \"..\""},

@@ -22,8 +22,8 @@
 #include <stdint.h>
 
 /* While the interfaces are drafts, host and plugin must agree on this number exactly. Bumped with every change here. */
-#define ECO2_ABI_DRAFT 1
-#define ECO2_ABI_MARKER eco2_abi_draft_1
+#define ECO2_ABI_DRAFT 2
+#define ECO2_ABI_MARKER eco2_abi_draft_2
 
 #if defined(__GNUC__)
 #define ECO2_EXPORT __attribute__((visibility("default")))
@@ -122,17 +122,22 @@ typedef struct eco2_rate_limits { /* as the upstream reported them; -1: not know
 
 /* Unknown kinds are skipped. */
 #define ECO2_DELTA_TEXT 1   /* text: the next piece of the generated text */
-#define ECO2_DELTA_TOOL 2   /* text: a tool-call fragment as JSON */
+#define ECO2_DELTA_TOOL 2   /* text: a tool-call fragment as JSON, in the form of OpenAI's delta.tool_calls[] */
 #define ECO2_DELTA_USAGE 3  /* usage; a later one replaces an earlier one */
 #define ECO2_DELTA_META 4   /* any of limits, upstream_request_id, model, upstream_http_status */
 #define ECO2_DELTA_RESULT 5 /* text: a whole JSON result (rule, reward, health, import); meta: JSON about it */
 #define ECO2_DELTA_RAW 6    /* text: an upstream event that has no kind of its own, as JSON */
+#define ECO2_DELTA_CHAT 7   /* of a request with chat_json alone, in place of TEXT, TOOL and RAW. meta: one OpenAI
+                             * chat.completion.chunk, or the whole chat.completion, as JSON and as it came; text: what choice 0
+                             * says in it, may be empty */
+
+#define ECO2_DELTA_CONTENT 1u /* of CHAT: it holds content besides text (tool calls, a refusal, other choices) */
 
 typedef struct eco2_delta { /* borrowed for the callback; fields that the kind does not name are empty, -1 or null */
     uint32_t struct_size;
     int32_t kind; /* ECO2_DELTA_* */
     int32_t upstream_http_status;
-    uint32_t reserved;
+    uint32_t flags; /* ECO2_DELTA_CONTENT */
     eco2_str text;
     eco2_str meta;
     eco2_str upstream_request_id;

@@ -9,7 +9,7 @@
 #include <string_view>
 
 namespace eco2::plugin {
-inline namespace draft_1 {
+inline namespace draft_2 {
 
 /// Token counts; -1: not known.
 struct Usage {
@@ -45,10 +45,19 @@ public:
             put_text(ECO2_DELTA_TEXT, piece);
         }
     }
-    /// A tool-call fragment as JSON.
+    /// A tool-call fragment as JSON, in the form of OpenAI's delta.tool_calls[].
     void tool(std::string_view json) { put_text(ECO2_DELTA_TOOL, json); }
     /// An upstream event that has no kind of its own, as JSON.
     void raw(std::string_view json) { put_text(ECO2_DELTA_RAW, json); }
+    /// Of a request with chat_json, in place of text, tool and raw: an OpenAI chunk or whole completion as it came; what choice
+    /// 0 says in it; whether it holds content besides that.
+    void chat(std::string_view json, std::string_view said, bool has_more_content) {
+        eco2_delta delta = made(ECO2_DELTA_CHAT);
+        delta.meta = to_abi(json);
+        delta.text = to_abi(said);
+        delta.flags = has_more_content ? ECO2_DELTA_CONTENT : 0u;
+        put(delta);
+    }
     /// A later usage replaces an earlier one.
     void usage(const Usage& usage) {
         eco2_usage abi = detail::sized<eco2_usage>();
@@ -104,5 +113,5 @@ private:
     }
 };
 
-}  // namespace draft_1
+}  // namespace draft_2
 }  // namespace eco2::plugin

@@ -10,13 +10,19 @@
 #include <string_view>
 
 namespace eco2::plugin {
-inline namespace draft_1 {
+inline namespace draft_2 {
 
-enum class Role : std::int32_t { system = ECO2_ROLE_SYSTEM, user = ECO2_ROLE_USER, assistant = ECO2_ROLE_ASSISTANT };
+enum class Role : std::int32_t {
+    system = ECO2_ROLE_SYSTEM,
+    user = ECO2_ROLE_USER,
+    assistant = ECO2_ROLE_ASSISTANT,
+    tool = ECO2_ROLE_TOOL
+};
 enum class PartKind : std::int32_t {
     text = ECO2_PART_TEXT,
     image_url = ECO2_PART_IMAGE_URL,
-    image_bytes = ECO2_PART_IMAGE_BYTES
+    image_bytes = ECO2_PART_IMAGE_BYTES,
+    tool_call = ECO2_PART_TOOL_CALL
 };
 enum class ImageDetail : std::int32_t { automatic = ECO2_DETAIL_AUTO, low = ECO2_DETAIL_LOW, high = ECO2_DETAIL_HIGH };
 
@@ -27,7 +33,7 @@ public:
 
     PartKind kind() const noexcept { return static_cast<PartKind>(part_->kind); }
     ImageDetail detail() const noexcept { return static_cast<ImageDetail>(part_->detail); }
-    /// The text, or the image's URL.
+    /// The text, the image's URL, or a tool call in the form of OpenAI's message.tool_calls[].
     std::string_view text() const noexcept { return from_abi(part_->text); }
     std::string_view mime() const noexcept { return from_abi(part_->mime); }
     std::span<const std::uint8_t> bytes() const noexcept { return {part_->bytes.data, part_->bytes.size}; }
@@ -71,6 +77,8 @@ public:
 
     Role role() const noexcept { return static_cast<Role>(message_->role); }
     ViewRange<Part, eco2_part> parts() const noexcept { return {message_->parts, message_->part_count}; }
+    /// Which call a tool's result answers.
+    std::string_view tool_call_id() const noexcept { return from_abi(message_->tool_call_id); }
 
 private:
     const eco2_message* message_;
@@ -100,10 +108,19 @@ public:
     std::int64_t max_output_tokens() const noexcept { return request_->max_output_tokens; }
     /// Negative: the upstream's default.
     double temperature() const noexcept { return request_->temperature; }
+    /// Negative: the upstream's default.
+    double top_p() const noexcept { return request_->top_p; }
+    /// JSON array of texts that end the answer; empty: none.
+    std::string_view stop_json() const noexcept { return from_abi(request_->stop_json); }
+    /// JSON object with OpenAI's "tools", "tool_choice", "parallel_tool_calls"; empty: no tools.
+    std::string_view tools_json() const noexcept { return from_abi(request_->tools_json); }
+    /// The client's own request in the form of OpenAI's chat completions; empty unless there is one and the plugin has declared
+    /// the capability "chat".
+    std::string_view chat_json() const noexcept { return from_abi(request_->chat_json); }
 
 private:
     const eco2_generate_request* request_;
 };
 
-}  // namespace draft_1
+}  // namespace draft_2
 }  // namespace eco2::plugin

@@ -10,7 +10,7 @@
 #include <vector>
 
 namespace eco2::plugin {
-inline namespace draft_1 {
+inline namespace draft_2 {
 
 /// Response headers as the host gave them. Lifetime: of the function they are handed to.
 class Headers {
@@ -76,5 +76,5 @@ private:
     std::vector<eco2_str> flat_;
 };
 
-}  // namespace draft_1
+}  // namespace draft_2
 }  // namespace eco2::plugin

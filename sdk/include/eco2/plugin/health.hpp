@@ -7,7 +7,7 @@
 #include <string_view>
 
 namespace eco2::plugin {
-inline namespace draft_1 {
+inline namespace draft_2 {
 
 /// A cheap self-test (interface eco2.draft.health/0). Runs on the blocking pool.
 class HealthCheck {
@@ -49,5 +49,5 @@ private:
     Host host_;
 };
 
-}  // namespace draft_1
+}  // namespace draft_2
 }  // namespace eco2::plugin

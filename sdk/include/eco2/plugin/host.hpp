@@ -15,7 +15,7 @@
 #include <utility>
 
 namespace eco2::plugin {
-inline namespace draft_1 {
+inline namespace draft_2 {
 
 enum class LogLevel : std::int32_t {
     debug = ECO2_LOG_DEBUG,
@@ -214,5 +214,5 @@ private:
     const eco2_http_service* http_;
 };
 
-}  // namespace draft_1
+}  // namespace draft_2
 }  // namespace eco2::plugin

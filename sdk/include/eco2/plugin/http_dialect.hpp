@@ -11,7 +11,7 @@
 #include <string_view>
 
 namespace eco2::plugin {
-inline namespace draft_1 {
+inline namespace draft_2 {
 
 /// What a dialect wants sent. Header texts are views: of literals, of the request or of the dialect itself.
 struct HttpRequest {
@@ -73,7 +73,7 @@ private:
     Host host_;
 };
 
-}  // namespace draft_1
+}  // namespace draft_2
 }  // namespace eco2::plugin
 
 #include "eco2/plugin/detail/http_call.hpp"

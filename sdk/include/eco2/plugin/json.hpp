@@ -13,7 +13,7 @@
 
 /// Optional: reading JSON with Boost.JSON, for plugins that link Boost::json.
 namespace eco2::plugin {
-inline namespace draft_1 {
+inline namespace draft_2 {
 
 /// One JSON document in memory that grows from a buffer inside the object.
 ///
@@ -78,5 +78,5 @@ inline const boost::json::array* json_array(const boost::json::value* value) noe
     return value == nullptr ? nullptr : value->if_array();
 }
 
-}  // namespace draft_1
+}  // namespace draft_2
 }  // namespace eco2::plugin

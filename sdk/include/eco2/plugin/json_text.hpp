@@ -10,7 +10,7 @@
 
 /// Writing JSON text without a JSON library.
 namespace eco2::plugin {
-inline namespace draft_1 {
+inline namespace draft_2 {
 
 /// True for bytes that cannot stand in a JSON string as they are: controls, the quote and the backslash.
 constexpr bool needs_json_escape(unsigned char byte) noexcept {
@@ -90,5 +90,5 @@ void append_json_number(std::string& out, Number number) {
     out.append(digits.data(), end);
 }
 
-}  // namespace draft_1
+}  // namespace draft_2
 }  // namespace eco2::plugin

@@ -12,7 +12,7 @@
 #include <utility>
 
 namespace eco2::plugin {
-inline namespace draft_1 {
+inline namespace draft_2 {
 
 /// The base of a plugin: its life, and the interfaces that it implements (SyncRuleStore, SyncReward, SyncProvider, HttpDialect,
 /// HealthCheck, ...), all by type:
@@ -147,7 +147,7 @@ constexpr const eco2_descriptor* descriptor() noexcept {
     return &detail::kDescriptor<T>;
 }
 
-}  // namespace draft_1
+}  // namespace draft_2
 }  // namespace eco2::plugin
 
 /// Exports the two symbols of a plugin library. Once per library, at global scope.

@@ -7,14 +7,15 @@
 #include <string_view>
 
 namespace eco2::plugin {
-inline namespace draft_1 {
+inline namespace draft_2 {
 
 /// What a provider can do (interface eco2.draft.provider_info/0).
 class ProviderInfo {
 public:
     static constexpr std::string_view kInterfaceId = ECO2_PROVIDER_INFO_ID;
 
-    /// A JSON object with "name", and "capabilities": {"vision","json_schema","streaming"} as booleans. Asked once.
+    /// A JSON object with "name", and "capabilities": {"vision","json_schema","streaming","tools","chat"} as booleans; what is
+    /// not named is false. Asked once.
     virtual std::string describe() const = 0;
 
     const void* table() const noexcept { return &table_; }
@@ -42,5 +43,5 @@ private:
     eco2_str view_{};
 };
 
-}  // namespace draft_1
+}  // namespace draft_2
 }  // namespace eco2::plugin

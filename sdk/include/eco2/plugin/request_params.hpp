@@ -8,7 +8,7 @@
 #include <string_view>
 
 namespace eco2::plugin {
-inline namespace draft_1 {
+inline namespace draft_2 {
 
 /// Puts the members of the JSON object `params` into `out`, a JSON object that is being written and has members already.
 ///
@@ -38,5 +38,5 @@ inline Result<void> append_params(std::string& out, std::string_view params, std
     return {};
 }
 
-}  // namespace draft_1
+}  // namespace draft_2
 }  // namespace eco2::plugin

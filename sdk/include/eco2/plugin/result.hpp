@@ -10,7 +10,7 @@
 #include <variant>
 
 namespace eco2::plugin {
-inline namespace draft_1 {
+inline namespace draft_2 {
 
 enum class Status : std::int32_t {
     ok = ECO2_OK,
@@ -153,5 +153,5 @@ inline Failure from_abi(const eco2_error& error) {
     return failure;
 }
 
-}  // namespace draft_1
+}  // namespace draft_2
 }  // namespace eco2::plugin

@@ -7,7 +7,7 @@
 #include <string_view>
 
 namespace eco2::plugin {
-inline namespace draft_1 {
+inline namespace draft_2 {
 
 /// A provider that computes its answers itself (interface eco2.draft.provider/0), on the host's blocking pool.
 ///
@@ -54,5 +54,5 @@ private:
     Host host_;
 };
 
-}  // namespace draft_1
+}  // namespace draft_2
 }  // namespace eco2::plugin

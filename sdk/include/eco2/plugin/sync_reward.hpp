@@ -7,7 +7,7 @@
 #include <string_view>
 
 namespace eco2::plugin {
-inline namespace draft_1 {
+inline namespace draft_2 {
 
 /// Lifetime: of the decision.
 struct RewardInput {
@@ -67,5 +67,5 @@ private:
     RunsOn where_ = RunsOn::blocking_pool;
 };
 
-}  // namespace draft_1
+}  // namespace draft_2
 }  // namespace eco2::plugin

@@ -11,7 +11,7 @@
 #include <string_view>
 
 namespace eco2::plugin {
-inline namespace draft_1 {
+inline namespace draft_2 {
 
 struct Rule {
     std::string json;  // the rule itself
@@ -149,5 +149,5 @@ private:
     Host host_;
 };
 
-}  // namespace draft_1
+}  // namespace draft_2
 }  // namespace eco2::plugin

@@ -9,7 +9,7 @@
 
 /// What HTTP providers' errors have in common, whatever their wire format.
 namespace eco2::plugin {
-inline namespace draft_1 {
+inline namespace draft_2 {
 
 inline constexpr std::size_t kReasonBytesMax = 500;  // some upstreams quote the whole request
 
@@ -107,5 +107,5 @@ inline std::string no_reason(int status, std::string_view content_type, std::siz
            std::string(wire::utf8_prefix(content_type, 64)) + ", " + std::to_string(body_bytes) + " bytes)";
 }
 
-}  // namespace draft_1
+}  // namespace draft_2
 }  // namespace eco2::plugin

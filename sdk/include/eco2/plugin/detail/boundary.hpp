@@ -9,7 +9,7 @@
 
 /// What every function that the host calls goes through: no exception leaves a plugin.
 namespace eco2::plugin {
-inline namespace draft_1 {
+inline namespace draft_2 {
 namespace detail {
 
 inline Failure escaped(const char* what) noexcept {
@@ -54,5 +54,5 @@ constexpr T sized() noexcept {
 }
 
 }  // namespace detail
-}  // namespace draft_1
+}  // namespace draft_2
 }  // namespace eco2::plugin

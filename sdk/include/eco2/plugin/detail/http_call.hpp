@@ -14,7 +14,7 @@
 #include <utility>
 
 namespace eco2::plugin {
-inline namespace draft_1 {
+inline namespace draft_2 {
 namespace detail {
 
 inline constexpr std::size_t kErrorBodyBytesMax = 64 * 1024;  // more than any provider's error; HTML pages are cut
@@ -278,5 +278,5 @@ inline eco2_status HttpDialect::start(const eco2_generate_request* request,
     }
 }
 
-}  // namespace draft_1
+}  // namespace draft_2
 }  // namespace eco2::plugin

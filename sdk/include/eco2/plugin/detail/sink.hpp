@@ -4,7 +4,7 @@
 #include "eco2/plugin/detail/boundary.hpp"
 
 namespace eco2::plugin {
-inline namespace draft_1 {
+inline namespace draft_2 {
 namespace detail {
 
 /// The sink's last word. The sink must not be touched afterwards.
@@ -28,5 +28,5 @@ inline Failure cancelled() {
 }
 
 }  // namespace detail
-}  // namespace draft_1
+}  // namespace draft_2
 }  // namespace eco2::plugin

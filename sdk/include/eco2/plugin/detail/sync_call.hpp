@@ -13,7 +13,7 @@
 #include <utility>
 
 namespace eco2::plugin {
-inline namespace draft_1 {
+inline namespace draft_2 {
 
 /// Asked by long work whether anybody still wants its result. Thread-safety: any thread. Lifetime: of the call.
 class StopToken {
@@ -167,5 +167,5 @@ eco2_status start_sync(const Host& host, RunsOn where, const eco2_sink* sink, co
 }
 
 }  // namespace detail
-}  // namespace draft_1
+}  // namespace draft_2
 }  // namespace eco2::plugin
