@@ -2,6 +2,7 @@
 
 #include <chrono>
 #include <cstddef>
+#include <cstdint>
 
 /// Every limit of the host, each with its reason. A limit that an operator should turn is a configuration key whose default is
 /// here.
@@ -60,6 +61,13 @@ inline constexpr std::size_t kProxyHeadBytesMax = 8 * 1024;  // of a proxy's ans
 inline constexpr std::size_t kSseLineBytesMax = 1024 * 1024;
 inline constexpr std::size_t kProviderTextBytesMax = 256 * 1024;  // a stage's answer
 inline constexpr std::size_t kModelNameBytesMax = 200;  // as an upstream tells it: it stands in every result and log line
+
+// routing
+inline constexpr std::size_t kTrailBytesMax = 2 * 1024;             // of one request: some twenty decisions
+inline constexpr std::size_t kHeldChunksMax = 64;                   // start-up events held back until the first content
+inline constexpr std::size_t kHeldBytesMax = 256 * 1024;            // of them; beyond it they count as content
+inline constexpr std::size_t kPrefixHashBytesMax = 1'024;           // providers cache prompts from about 1,024 tokens on
+inline constexpr std::int64_t kReservedOutputTokens = 1'024;        // where a request does not say how long its answer may be
 
 // runs
 inline constexpr std::size_t kStagesMax = 32;    // events hold a stage's number in a byte, progress is in percent

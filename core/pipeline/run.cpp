@@ -173,6 +173,7 @@ private:
     StartedCall start_infer(ProviderDoor& provider) {
         auto request = prepare_infer(stage(), input_, values_);
         request->request_id = id_;
+        request->caller = input_.user_id;
         request->deadline = stage_deadline();
         report().provider = provider.name();
         report().model = request->model;
@@ -237,6 +238,17 @@ private:
         }
     }
 
+    void on_route(const RouteNote& note) override { report().provider = note.provider; }
+    void on_restart() override {
+        const auto self = shared_from_this();
+        text_.clear();
+        told_.clear();
+        again_.clear();
+        if (tap_) {
+            tap_.emplace(stage().definition.stream_field);
+            append(RunEvent::Kind::stage_started, progress(index_));
+        }
+    }
     void on_usage(const Usage& usage) override { report().usage = usage; }
     void on_meta(const CallMeta& meta) override {
         // An upstream's word, and one that clients see: what is no text does not replace what was asked for.
