@@ -61,6 +61,14 @@ inline constexpr std::size_t kSseLineBytesMax = 1024 * 1024;
 inline constexpr std::size_t kProviderTextBytesMax = 256 * 1024;  // a stage's answer
 inline constexpr std::size_t kModelNameBytesMax = 200;  // as an upstream tells it: it stands in every result and log line
 
+// routing
+inline constexpr std::size_t kTargetsKept =
+    4'096;  // provider and model pairs; clients choose model names; idle ones are dropped
+inline constexpr std::chrono::milliseconds kToldWaitMax{3'600'000};  // of what an upstream tells: a day's limit is tried hourly
+inline constexpr std::chrono::milliseconds kLimitedRestMax{60'000};  // without a hint: any minute is over by then
+inline constexpr std::chrono::milliseconds kKeyProbeMax{3'600'000};  // of a refused key; a bill may be paid at any time
+inline constexpr std::chrono::milliseconds kAskAgain{250};           // where an answer under way may change things sooner
+
 // runs
 inline constexpr std::size_t kStagesMax = 32;    // events hold a stage's number in a byte, progress is in percent
 inline constexpr auto kRunDeadline = 120s;       // the seed's stream limit
