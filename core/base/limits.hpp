@@ -68,6 +68,12 @@ inline constexpr std::size_t kHeldChunksMax = 64;                   // start-up 
 inline constexpr std::size_t kHeldBytesMax = 256 * 1024;            // of them; beyond it they count as content
 inline constexpr std::size_t kPrefixHashBytesMax = 1'024;           // providers cache prompts from about 1,024 tokens on
 inline constexpr std::int64_t kReservedOutputTokens = 1'024;        // where a request does not say how long its answer may be
+inline constexpr std::size_t kTargetsKept =
+    4'096;  // provider and model pairs; clients choose model names; idle ones are dropped
+inline constexpr std::chrono::milliseconds kToldWaitMax{3'600'000};  // of what an upstream tells: a day's limit is tried hourly
+inline constexpr std::chrono::milliseconds kLimitedRestMax{60'000};  // without a hint: any minute is over by then
+inline constexpr std::chrono::milliseconds kKeyProbeMax{3'600'000};  // of a refused key; a bill may be paid at any time
+inline constexpr std::chrono::milliseconds kAskAgain{250};           // where an answer under way may change things sooner
 
 // runs
 inline constexpr std::size_t kStagesMax = 32;    // events hold a stage's number in a byte, progress is in percent
