@@ -3,7 +3,6 @@
 #include "app/api.hpp"
 #include "app/scan_frames.hpp"
 #include "base/discard.hpp"
-#include "base/hash.hpp"
 #include "base/ids.hpp"
 #include "base/text.hpp"
 
@@ -43,11 +42,12 @@ struct Admitter::Work {
 
     void refuse(const Error& error) const { then.refuse(*admission, error); }
     void parse() {
-        if (wants_fingerprint) {
-            admission->fingerprint = sha256_hex(admission->input.language + '\n' + body);
-        }
         const bool is_form = to_lower_ascii(content_type).starts_with("multipart/");
         request = is_form ? parse_scan_form(body, content_type) : parse_scan_request(body);
+        if (wants_fingerprint && request) {
+            const auto& name = admission->context->pipeline->definition().name;
+            admission->fingerprint = fingerprint_of(*request, name + '\n' + admission->input.language);
+        }
         discard(body);
     }
 };

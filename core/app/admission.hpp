@@ -19,7 +19,7 @@ struct Admission {
     std::string id;  // of the run, where it becomes a live one
     RunContext* context = nullptr;
     RunInput input;
-    std::string fingerprint;      // of what was asked, where it was asked for
+    std::string fingerprint;      // of what was asked for, where it is wanted
     std::shared_ptr<void> place;  // in the host; held by the run until it is over
 };
 using AdmissionPtr = std::shared_ptr<Admission>;
@@ -38,7 +38,7 @@ public:
         /// `admission.context` is null where the fault came before the pipeline was known.
         std::function<void(const Admission&, const Error&)> refuse;
     };
-    /// Calls one of the two once, later or from inside. `wants_fingerprint`: of the body, for idempotency.
+    /// Calls one of the two once, later or from inside. `wants_fingerprint`: for idempotency.
     void admit(const ExchangePtr& exchange, std::string_view pipeline, bool wants_fingerprint, Then then);
 
 private:

@@ -208,6 +208,23 @@ TEST_F(Runs, one_idempotency_key_is_one_run_however_it_is_spelt_and_however_ofte
     EXPECT_EQ(request("POST", kSubmit, kUrlBody, "idempotency-key: " + std::string(256, 'k') + "\r\n").status, 422);
 }
 
+TEST_F(Runs, a_form_that_is_sent_again_with_another_boundary_is_the_same_request) {
+    start_host();
+    const auto send = [&](const std::string& boundary, const std::string& path) {
+        const auto body = "--" + boundary + "\r\nContent-Disposition: form-data; name=\"image_url\"\r\n\r\n" +
+                          "https://images.example.com/a.jpg\r\n--" + boundary + "--\r\n";
+        return request(
+            "POST", path, body, "idempotency-key: k\r\ncontent-type: multipart/form-data; boundary=" + boundary + "\r\n");
+    };
+    const auto first = send("one", kSubmit);
+    const auto again = send("two", kSubmit);
+    ASSERT_EQ(again.status, 202) << again.body;
+    EXPECT_EQ(first.body, again.body);
+    EXPECT_NE(again.head.find("idempotent-replayed: true"), std::string::npos) << again.head;
+    const auto other = send("one", "/api/v1/pipelines/plant_triage");
+    EXPECT_EQ(other.status, 422) << "another pipeline's run is no answer: " << other.body;
+}
+
 TEST_F(Runs, nobody_elses_run_is_there) {
     with_users();
     start_host();
