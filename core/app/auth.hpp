@@ -17,8 +17,8 @@ namespace eco2::app {
 inline constexpr std::string_view kNobody = "00000000-0000-0000-0000-000000000000";
 
 /// What a caller may do, as keys name it.
-inline constexpr std::string_view kScopeRun = "run";    // start runs
-inline constexpr std::string_view kScopeRead = "read";  // see and cancel their own
+inline constexpr std::string_view kScopeRun = "run";    // start and cancel their own
+inline constexpr std::string_view kScopeRead = "read";  // see their own
 
 /// Who sent a request, and how that is known.
 struct Caller {

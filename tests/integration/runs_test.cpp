@@ -258,6 +258,10 @@ TEST_F(Runs, a_stream_token_opens_one_stream_once) {
     const std::string url(boost::json::parse(made.body).at("stream_url").as_string());
     const auto other = submit(kAnna);
     EXPECT_EQ(request("GET", kSubmit + "/" + other + "/events?" + url.substr(url.find('?') + 1)).status, 401);
+    const auto token = "?" + url.substr(url.find('?') + 1);
+    EXPECT_EQ(request("GET", kSubmit + "/" + id + "/result" + token).status, 401) << "a stream's, nothing else's";
+    EXPECT_EQ(request("POST", kSubmit + "/" + id + "/cancel" + token).status, 401);
+    EXPECT_EQ(request("POST", kSubmit + "/" + id + "/stream-token" + token).status, 401);
     EXPECT_EQ(request("GET", url).status, 200);
     EXPECT_EQ(request("GET", url).status, 401);
 }
