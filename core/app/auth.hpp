@@ -41,7 +41,7 @@ public:
     static Result<std::shared_ptr<const Authenticator>> make(const config::HostConfig& config, Log& log, const Clock& clock);
 
     /// What a request brings with it must be good: wrong credentials are never passed over for weaker ones.
-    /// Errors: unauthorized; forbidden (a cookie with a request that another site's page may have made).
+    /// Errors: unauthorized; forbidden (a request that another site's page may have made, without credentials of its own).
     Result<Caller> authenticate(const net::ServerRequest& request) const;
 
     /// As authenticate, and the caller may do this with this pipeline (empty: with any). Errors: also forbidden.
