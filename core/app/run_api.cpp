@@ -171,7 +171,28 @@ void RunApi::submit(const ExchangePtr& exchange, const std::string& pipeline) {
                                       self->accepted(admission->exchange, pipeline, user, *submitted);
                                   });
     };
-    admitter_->admit(exchange, pipeline, !key->empty(), std::move(then));
+    if (!key->empty()) {
+        then.recall = [self = shared_from_this(), pipeline, key = *key](const AdmissionPtr& admission, auto go_on) {
+            self->recall(admission, pipeline, key, std::move(go_on));
+        };
+    }
+    admitter_->admit(exchange, pipeline, std::move(then));
+}
+
+// What was accepted once is told again, whatever the user's quotas and the host's load are now, and costs nothing.
+void RunApi::recall(const AdmissionPtr& admission,
+                    const std::string& pipeline,
+                    const std::string& key,
+                    std::function<void()> go_on) {
+    host_.runs().find_submitted({admission->input.user_id, key, admission->fingerprint},
+                                [self = shared_from_this(), admission, pipeline, go_on = std::move(go_on)](
+                                    const Result<std::optional<RunStoreDoor::Submitted>>& known) {
+                                    if (!known) {
+                                        return admission->exchange->respond(error_response(known.error()));
+                                    }
+                                    *known ? self->accepted(admission->exchange, pipeline, admission->input.user_id, **known)
+                                           : go_on();
+                                });
 }
 
 void RunApi::accepted(const ExchangePtr& exchange,

@@ -42,6 +42,10 @@ private:
     };
     Asked asked(const ExchangePtr& exchange, const std::string& pipeline, std::string_view id, std::string_view scope) const;
     void open(const ExchangePtr& exchange, Asked asked, std::function<void(const FeedPtr&)> then);
+    void recall(const AdmissionPtr& admission,
+                const std::string& pipeline,
+                const std::string& key,
+                std::function<void()> go_on);
     void accepted(const ExchangePtr& exchange,
                   const std::string& pipeline,
                   const std::string& user,

@@ -304,7 +304,9 @@ TEST_F(Runs, quotas_hold_on_every_endpoint) {
         EXPECT_NE(refused.head.find("retry-after: "), std::string::npos) << path;
     }
     EXPECT_EQ(request("POST", kSubmit + "/" + first + "/cancel").status, 200);
-    (void)submit();
+    const auto keyed = submit("idempotency-key: k\r\n");
+    EXPECT_EQ(submit("idempotency-key: k\r\n"), keyed) << "a request that was accepted is so again";
+    EXPECT_EQ(request("POST", kSubmit, kUrlBody, "idempotency-key: other\r\n").status, 429);
 }
 
 TEST_F(Runs, another_pipeline_has_the_same_endpoints) {
