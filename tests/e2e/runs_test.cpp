@@ -6,6 +6,7 @@
 #include <signal.h>
 
 #include <algorithm>
+#include <cctype>
 #include <random>
 #include <regex>
 #include <thread>
@@ -96,6 +97,12 @@ TEST_F(SubmittedRunsProgram, the_command_line_lists_shows_replays_cancels_and_fo
     EXPECT_TRUE(list.shows(dead) && list.shows("PROVIDER_ERROR")) << list;
     const auto show = run({"runs", "show", dead, "--data", data_dir});
     EXPECT_EQ(boost::json::parse(show.out).at("finished_stages").as_array().size(), 2U) << show;
+    auto upper = dead;
+    std::transform(upper.begin(), upper.end(), upper.begin(), [](unsigned char c) { return std::toupper(c); });
+    EXPECT_EQ(run({"runs", "show", upper, "--data", data_dir}).out, show.out) << "as over HTTP";
+    const auto elsewhere = run({"runs", "cancel", dead + "?", "--data", data_dir});
+    EXPECT_TRUE(elsewhere.exit_code == 1 && elsewhere.tells("no run has the id")) << elsewhere;
+    EXPECT_EQ(run({"runs", "list", "--user", "bob", "--data", data_dir}).exit_code, 2);
     fake("{}");
     const auto requests = fake_count("requests");
     const auto replay = run({"runs", "replay", dead, "--data", data_dir});
