@@ -3,7 +3,6 @@
 #include "app/api.hpp"
 #include "app/scan_frames.hpp"
 #include "base/discard.hpp"
-#include "base/hash.hpp"
 #include "base/ids.hpp"
 #include "base/text.hpp"
 
@@ -35,7 +34,6 @@ net::UrlRules image_url_rules(const config::HostConfig& config) {
 struct Admitter::Work {
     AdmissionPtr admission;
     Then then;
-    bool wants_fingerprint = false;
     std::string content_type;
     std::string body;
     Result<ScanRequest> request = fail(Errc::draining);
@@ -43,11 +41,12 @@ struct Admitter::Work {
 
     void refuse(const Error& error) const { then.refuse(*admission, error); }
     void parse() {
-        if (wants_fingerprint) {
-            admission->fingerprint = sha256_hex(admission->input.language + '\n' + body);
-        }
         const bool is_form = to_lower_ascii(content_type).starts_with("multipart/");
         request = is_form ? parse_scan_form(body, content_type) : parse_scan_request(body);
+        if (then.recall && request) {
+            const auto& name = admission->context->pipeline->definition().name;
+            admission->fingerprint = fingerprint_of(*request, name + '\n' + admission->input.language);
+        }
         discard(body);
     }
 };
@@ -65,11 +64,10 @@ Admitter::Admitter(runtime::Host& host, std::shared_ptr<Access> access)
       url_rules_(image_url_rules(host.config())),
       fetcher_(fetch_options(host.config()), host.client(), system_clock()) {}
 
-void Admitter::admit(const ExchangePtr& exchange, std::string_view pipeline, bool wants_fingerprint, Then then) {
+void Admitter::admit(const ExchangePtr& exchange, std::string_view pipeline, Then then) {
     auto work = std::make_shared<Work>();
     work->admission = std::make_shared<Admission>();
     work->then = std::move(then);
-    work->wants_fingerprint = wants_fingerprint;
     auto& admission = *work->admission;
     admission.exchange = exchange;
     admission.id = new_uuid();
@@ -124,6 +122,13 @@ void Admitter::with_request(const std::shared_ptr<Work>& work) {
     if (!work->request) {
         return work->refuse(work->request.error());
     }
+    if (!work->then.recall) {
+        return with_new_request(work);
+    }
+    work->then.recall(work->admission, [self = shared_from_this(), work] { self->with_new_request(work); });
+}
+
+void Admitter::with_new_request(const std::shared_ptr<Work>& work) {
     auto& request = work->request.value();
     auto& input = work->admission->input;
     const auto& pipeline = *work->admission->context->pipeline;

@@ -19,7 +19,7 @@ struct Admission {
     std::string id;  // of the run, where it becomes a live one
     RunContext* context = nullptr;
     RunInput input;
-    std::string fingerprint;      // of what was asked, where it was asked for
+    std::string fingerprint;      // of what was asked for, where Then::recall is there
     std::shared_ptr<void> place;  // in the host; held by the run until it is over
 };
 using AdmissionPtr = std::shared_ptr<Admission>;
@@ -37,15 +37,19 @@ public:
         std::function<void(const AdmissionPtr&)> start;
         /// `admission.context` is null where the fault came before the pipeline was known.
         std::function<void(const Admission&, const Error&)> refuse;
+        /// Where it is there: asked, with a fingerprint, before anything is spent. Answers a request that was sent before, or
+        /// goes on.
+        std::function<void(const AdmissionPtr&, std::function<void()> go_on)> recall;
     };
-    /// Calls one of the two once, later or from inside. `wants_fingerprint`: of the body, for idempotency.
-    void admit(const ExchangePtr& exchange, std::string_view pipeline, bool wants_fingerprint, Then then);
+    /// Calls start or refuse once, later or from inside, unless recall answers.
+    void admit(const ExchangePtr& exchange, std::string_view pipeline, Then then);
 
 private:
     struct Work;
 
     void read_body(const std::shared_ptr<Work>& work);
     void with_request(const std::shared_ptr<Work>& work);
+    void with_new_request(const std::shared_ptr<Work>& work);
     void with_url(const std::shared_ptr<Work>& work);
     void with_bytes(const std::shared_ptr<Work>& work, std::string bytes);
     void with_photo(const std::shared_ptr<Work>& work, Result<intake::Photo> photo);

@@ -17,8 +17,8 @@ namespace eco2::app {
 inline constexpr std::string_view kNobody = "00000000-0000-0000-0000-000000000000";
 
 /// What a caller may do, as keys name it.
-inline constexpr std::string_view kScopeRun = "run";    // start runs
-inline constexpr std::string_view kScopeRead = "read";  // see and cancel their own
+inline constexpr std::string_view kScopeRun = "run";    // start and cancel their own
+inline constexpr std::string_view kScopeRead = "read";  // see their own
 
 /// Who sent a request, and how that is known.
 struct Caller {
@@ -41,7 +41,7 @@ public:
     static Result<std::shared_ptr<const Authenticator>> make(const config::HostConfig& config, Log& log, const Clock& clock);
 
     /// What a request brings with it must be good: wrong credentials are never passed over for weaker ones.
-    /// Errors: unauthorized; forbidden (a cookie with a request that another site's page may have made).
+    /// Errors: unauthorized; forbidden (a request that another site's page may have made, without credentials of its own).
     Result<Caller> authenticate(const net::ServerRequest& request) const;
 
     /// As authenticate, and the caller may do this with this pipeline (empty: with any). Errors: also forbidden.

@@ -91,7 +91,7 @@ void add_keys(CLI::App& app, CommonOptions& common, int& exit_code) {
     create->add_option("--name", options->name, "What it is for, for people")->required();
     create->add_option("--user", options->user, "UUID of the user whose runs it starts and sees (default: a new one)");
     create->add_flag("--for-users", options->is_for_users, "An app's back end: its x-user-id header names the user");
-    create->add_option("--scope", options->scopes, "run, read (default: both)")->delimiter(',');
+    create->add_option("--scope", options->scopes, "run (submit, cancel), read (default: both)")->delimiter(',');
     create->add_option("--pipeline", options->pipelines, "Only for these pipelines (default: all)")->delimiter(',');
     create->add_option("--expires", options->expires, "30d, 2027-01-31 or never")->capture_default_str();
     create->footer("Example:\n  eco2 keys create --name app-backend --for-users --scope run,read --expires 90d");

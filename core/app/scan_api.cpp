@@ -73,7 +73,7 @@ void ScanApi::classify(const ExchangePtr& exchange, Mode mode) {
         self->refuse(admission, error, mode);
     };
     then.start = [self = shared_from_this(), mode](const AdmissionPtr& admission) { self->start(*admission, mode); };
-    admitter_->admit(exchange, kPipeline, false, std::move(then));
+    admitter_->admit(exchange, kPipeline, std::move(then));
 }
 
 /// A fault of the image URL is told with status 200 in the seed's shapes.

@@ -167,6 +167,11 @@ void SubmittedRuns::submit(Submission submission, std::function<void(Result<RunS
                   });
 }
 
+void SubmittedRuns::find_submitted(IdempotencyKey key,
+                                   std::function<void(Result<std::optional<RunStoreDoor::Submitted>>)> done) {
+    store_.find_submitted(std::move(key), std::move(done));
+}
+
 void SubmittedRuns::start(RunContext& context, const std::shared_ptr<RunFeed>& feed, RunInput input, RunProgress progress) {
     const auto run = std::make_shared<RetainedRun>(context, store_, feed, [this, id = feed->run_id()] { ended(id); });
     {

@@ -14,6 +14,7 @@
 #include <functional>
 #include <memory>
 #include <mutex>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <unordered_map>
@@ -55,6 +56,9 @@ public:
     /// `done` once the run is written down; then it starts. With a key that was seen before: that run's id, and nothing starts.
     /// Errors: runs_full, idempotency_conflict, store_failed, overloaded, draining.
     void submit(Submission submission, std::function<void(Result<RunStoreDoor::Submitted>)> done);
+
+    /// The run that `submit` would give for this key, if it was seen before. Errors: idempotency_conflict, store_failed.
+    void find_submitted(IdempotencyKey key, std::function<void(Result<std::optional<RunStoreDoor::Submitted>>)> done);
 
     /// A run's feed, from memory or the store. Errors: run_not_found, also for another user's run; store_failed.
     void open(std::string run_id, std::string user_id, std::function<void(Result<std::shared_ptr<RunFeed>>)> done);
