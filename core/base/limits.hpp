@@ -74,6 +74,7 @@ inline constexpr std::chrono::milliseconds kToldWaitMax{3'600'000};  // of what 
 inline constexpr std::chrono::milliseconds kLimitedRestMax{60'000};  // without a hint: any minute is over by then
 inline constexpr std::chrono::milliseconds kKeyProbeMax{3'600'000};  // of a refused key; a bill may be paid at any time
 inline constexpr std::chrono::milliseconds kAskAgain{250};           // where an answer under way may change things sooner
+inline constexpr std::chrono::milliseconds kAskAgainBehind{1'000};   // likewise, with so many ahead that it will not at once
 
 // runs
 inline constexpr std::size_t kStagesMax = 32;    // events hold a stage's number in a byte, progress is in percent

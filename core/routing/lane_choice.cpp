@@ -174,21 +174,26 @@ Clock::Monotonic LaneChoice::turn() const {
     // More wait ahead than a whole window holds: so many windows pass first.
     const auto full = room(end);
     const auto whole = [](std::int64_t needed, std::int64_t size) { return size > 0 ? (needed - 1) / size : 0; };
-    const auto windows =
-        std::max(whole(need_.requests, full.requests), need_.tokens > 0 ? whole(need_.tokens, full.tokens) : 0);
+    const auto of_requests = whole(need_.requests, full.requests);
+    const auto windows = std::max(of_requests, need_.tokens > 0 ? whole(need_.tokens, full.tokens) : 0);
     const Need rest{std::max<std::int64_t>(need_.requests - windows * full.requests, 1),
                     std::max(need_.tokens - windows * full.tokens, own_tokens_)};
     const auto found = first_turn(rest) + windows * RateWindow::kLength;
-    return windows == 0 && may_get_tokens_back() ? std::min(found, turn_if_tokens_come_back()) : found;
-}
-
-bool LaneChoice::may_get_tokens_back() const noexcept {
-    const auto left = room(now_);
-    return left.unsettled > 0 && left.tokens + left.unsettled >= need_.tokens;
+    const bool has_tokens_limit = full.tokens < QuotaMeter::kPlenty;
+    return has_tokens_limit && of_requests == 0 ? std::min(found, turn_if_tokens_come_back()) : found;
 }
 
 Clock::Monotonic LaneChoice::turn_if_tokens_come_back() const {
-    const auto again = now_ + limits::kAskAgain;
+    // Reservations are estimates from above: those under way, and those ahead too, may need far less than they reserve.
+    auto again = Clock::Monotonic::max();
+    if (const auto left = room(now_); left.unsettled > 0) {
+        const bool is_next = left.tokens + left.unsettled >= need_.tokens;
+        again = now_ + (is_next ? limits::kAskAgain : limits::kAskAgainBehind);
+    } else if (need_.requests > 1) {
+        again = first_turn({1, own_tokens_}) + limits::kAskAgainBehind;
+    } else {
+        return again;
+    }
     const Need requests{need_.requests, kAnyTokens};
     return is_turn(again, requests) ? again : first_turn(requests);
 }

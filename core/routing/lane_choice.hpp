@@ -45,7 +45,6 @@ private:
     Room room(Clock::Monotonic when) const noexcept;
     bool is_turn(Clock::Monotonic when, const Need& need) const noexcept;
     Clock::Monotonic turn() const;
-    bool may_get_tokens_back() const noexcept;
     Clock::Monotonic turn_if_tokens_come_back() const;
     Clock::Monotonic first_turn(const Need& need) const;
     Clock::Monotonic earliest(Lane::Standing standing) const noexcept;

@@ -14,8 +14,9 @@ namespace eco2::routing {
 /// sees more than this: by one slot, since a slot's requests may be of its end; and by kArrivalSlack, since a request may
 /// arrive late and a later one at once.
 ///
-/// Thread-safety: none. Time given to it never goes back.
-/// Cost:          4 KB once something was counted; constant time, amortised.
+/// Thread-safety: none, also of const members. Time given to it never goes back.
+/// Cost:          4 KB once something was counted, 8 KB once a later time was asked for. Constant time, amortised; `used` of a
+///                later time is linear in the slots once after each change.
 class RateWindow {
 public:
     static constexpr std::chrono::milliseconds kSlot{250};
@@ -44,9 +45,12 @@ private:
     Amount& at(std::int64_t slot) { return slots_[static_cast<std::size_t>(slot % kSlots)]; }
     const Amount& at(std::int64_t slot) const { return slots_[static_cast<std::size_t>(slot % kSlots)]; }
 
+    void add_up() const;
+
     std::vector<Amount> slots_;  // a ring, empty until something was counted
     std::int64_t newest_ = 0;    // slot; those within kSlots before it are in `sum_`
     Amount sum_;
+    mutable std::vector<Amount> newest_sums_;  // of the newest slot, the newest two ...; empty: to be added up
 };
 
 }  // namespace eco2::routing

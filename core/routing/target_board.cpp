@@ -58,7 +58,11 @@ public:
     LockedPass(Board& board, const Leave& leave) : board_(board), leave_(leave) {}
     LockedPass(const LockedPass&) = delete;
     LockedPass& operator=(const LockedPass&) = delete;
-    ~LockedPass() override { LockedPass::settle({Outcome::Kind::cancelled, nullptr, false, 0, std::chrono::nanoseconds(-1)}); }
+    ~LockedPass() override {
+        if (!is_settled_) {
+            LockedPass::settle({Outcome::Kind::cancelled, nullptr, false, 0, std::chrono::nanoseconds(-1)});
+        }
+    }
 
     std::uint32_t key() const noexcept override { return leave_.key().place; }
     const std::string& key_id() const noexcept override { return leave_.key().id; }
