@@ -59,6 +59,11 @@ struct FaultOptions {
     std::string name;  // empty: nothing
     int status = 500;
     double error_rate = 1;
+    // JSON text, or the name of a file with it; empty: none
+    std::string mix;
+    std::string accounts;
+    std::string prices;
+    int window_ms = 0;  // 0: as `accounts` says
 };
 
 int serve(const CommonOptions& common);

@@ -1,4 +1,5 @@
 #include "app/commands.hpp"
+#include "fake_provider/fault_models.hpp"
 #include "runtime/version.hpp"
 
 #include <CLI/CLI.hpp>
@@ -168,11 +169,10 @@ void add_fake(CLI::App& app, int& exit_code) {
         eco2::fake::FakeOptions fake;
         std::vector<std::string> classes;
         bool is_round_robin = false;
-        std::string fault;
-        int status = 500;
-        double error_rate = 1;
+        eco2::app::FaultOptions faults;
     };
     auto options = std::make_shared<Options>();
+    auto& faults = options->faults;
     auto& fake = options->fake;
     command->add_option("--listen", options->listen, "HOST:PORT")->capture_default_str();
     command->add_option("--vision-ms", fake.latency.vision_ms, "Time of a vision answer")->capture_default_str();
@@ -185,21 +185,35 @@ void add_fake(CLI::App& app, int& exit_code) {
     command->add_flag("--round-robin", options->is_round_robin, "Take the classes in turn, not by the photo");
     command->add_option("--insufficiency", fake.answers.insufficiencies, "What the user still does wrong; may be repeated");
     command->add_option(
-        "--fault", options->fault, "Fail requests: status, silence, cut_stream, reset_before_head, garbage_body, ...");
-    command->add_option("--status", options->status, "With --fault status: the HTTP status")->capture_default_str();
-    command->add_option("--error-rate", options->error_rate, "Share of requests that --fault hits")->capture_default_str();
+        "--fault", faults.name, "Fail requests: status, silence, cut_stream, reset_before_head, garbage_body, ...");
+    command->add_option("--status", faults.status, "With --fault status: the HTTP status")->capture_default_str();
+    command->add_option("--error-rate", faults.error_rate, "Share of requests that --fault hits")->capture_default_str();
+    command->add_option(
+        "--pacing-ms", fake.latency.pacing_ms, "Streams: fixed time between chunks (-1: spread over the whole time)");
+    command->add_option("--text", fake.answers.text, "What every plain answer says; one chunk and one token a word");
+    command->add_option("--fault-scale", fake.fault_scale, "Multiply the times of the fault-NAME models")
+        ->capture_default_str();
+    command->add_option("--mix", faults.mix, R"(Draw faults by share: {"429":0.05,"cut":0.05,"seed":7}, or a file with it)");
+    command->add_option("--accounts",
+                        faults.accounts,
+                        R"(Limits: {"accounts":{"a":{"rpm":500,"tpm":100000,"keys":["k1"]}},"window":"fixed"}, or a file)");
+    command->add_option("--window-ms", faults.window_ms, "What counts as a minute for limits")->check(CLI::Range(1, 3'600'000));
+    command->add_option("--prices", faults.prices, R"(USD per million tokens: {"MODEL":{"in":1,"out":4}}, or a file)");
     command->add_flag("--require-key", fake.require_key, "Answer 401 without a key");
     command->add_option("--requests-per-minute", fake.requests_per_minute, "Limit, with true x-ratelimit-* headers");
     command->add_option("--seed", fake.seed, "Of everything random")->capture_default_str();
-    command->footer("At run time: POST /fake/behaviour switches faults, GET /fake/stats tells what happened, GET / explains.");
+    command->footer(
+        "Models that misbehave by their name (:ANYTHING after it makes a model with a first attempt of its own):\n" +
+        eco2::fake::fault_model_help() +
+        "\nAt run time: POST /fake/behaviour switches faults, GET /fake/stats tells what happened, GET /fake/bill what it\n"
+        "cost, POST /fake/reset begins anew, GET / explains. All keys: core/fake_provider/README.md");
     command->callback([&exit_code, options] {
         auto& answers = options->fake.answers;
         if (!options->classes.empty()) {
             answers.classes = options->classes;
         }
         answers.pick = options->is_round_robin ? eco2::fake::ClassPick::round_robin : eco2::fake::ClassPick::by_image;
-        exit_code = eco2::app::fake_provider(
-            options->listen, std::move(options->fake), {options->fault, options->status, options->error_rate});
+        exit_code = eco2::app::fake_provider(options->listen, std::move(options->fake), options->faults);
     });
 }
 

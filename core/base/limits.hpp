@@ -164,6 +164,12 @@ inline constexpr std::size_t kFakeBodiesKept = 20;                      // last 
 inline constexpr std::size_t kFakeBodyKeptBytesMax = 64 * 1024;         // of each: a prompt fits, an inline photo is cut
 inline constexpr int kFakeDelayMsMax = 3'600'000;                       // also ends a reply that is to stay silent
 inline constexpr int kFakePiecesMax = 100'000;                          // chunks of one stream
+inline constexpr std::size_t kFakeBillRowsMax = 10'000;                 // pairs of key and model with a row of their own
+inline constexpr std::size_t kFakeBillRequestsMax = 50'000;             // listed in the bill: about 15 MB
+inline constexpr std::size_t kFakeModelsSeenMax = 10'000;               // whose first attempts are told from later ones
+inline constexpr std::size_t kFakeNameBytesMax = 200;                   // of a model, key or id in the bill
+inline constexpr std::size_t kFakeAccountsMax = 10'000;                 // accounts, and keys of them all
+inline constexpr std::size_t kFakeTextBytesMax = 256 * 1024;            // of a plain answer: one chunk a word
 inline constexpr std::size_t kFakeHugeBodyBytesMax = 64 * 1024 * 1024;  // above every limit that it is there to test
 
 }  // namespace eco2::limits
