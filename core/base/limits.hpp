@@ -158,6 +158,14 @@ inline constexpr auto kGrantBusyTimeout = 2s;                    // a reader (CL
 inline constexpr std::size_t kSqliteCheckBytesMax =
     64 * 1024 * 1024;  // checked whole at start-up (0.2 s); beyond it, as it is read
 
+// accounting
+inline constexpr auto kLedgerCommitWindow = 1s;  // sums wait so long for the disk: at most one commit a second, 0.4 ms of CPU
+inline constexpr std::size_t kLedgerRowsPendingMax =
+    100'000;                                              // sums in memory while the disk fails: some 40 MB; then coarser ones
+inline constexpr std::size_t kLedgerFieldBytesMax = 256;  // an upstream chooses its model's name
+inline constexpr std::size_t kRoutedRecordsKept = 1'000;  // for `eco2 explain`: the last minute or so of a busy host
+inline constexpr std::size_t kTrailKeptBytesMax = 8 * 1024;  // of each: as much as a log line shows
+
 // fake provider (tests, demos, load)
 inline constexpr std::size_t kFakeScriptMax = 10'000;                   // one entry a request of a long test
 inline constexpr std::size_t kFakeBodiesKept = 20;                      // last request bodies in /fake/stats

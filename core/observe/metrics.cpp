@@ -108,8 +108,25 @@ Metrics::Metrics(std::string_view version)
       eco2_upstream_connections_idle(impl_->gauge("eco2_upstream_connections_idle", "Pooled connections that wait for use")),
       eco2_provider_calls_total(
           impl_->family<Counter>("eco2_provider_calls_total", "Calls to providers", {"provider", "outcome"})),
-      eco2_provider_tokens_total(impl_->family<Counter>(
-          "eco2_provider_tokens_total", "Tokens that providers counted", {"provider", "stage", "kind"})) {
+      eco2_provider_tokens_total(
+          impl_->family<Counter>("eco2_provider_tokens_total", "Tokens that providers counted", {"provider", "stage", "kind"})),
+      eco2_attempts_total(impl_->family<Counter>(
+          "eco2_attempts_total", "Attempts at providers, by what became of them", {"route", "provider", "outcome"})),
+      eco2_attempt_seconds(impl_->family<Histogram>(
+          "eco2_attempt_seconds", "From an attempt's start to its end", {"provider"}, geometric_buckets(0.01, 120, 15))),
+      eco2_first_content_seconds(impl_->family<Histogram>("eco2_first_content_seconds",
+                                                          "From an attempt's start to the first content of its answer",
+                                                          {"provider"},
+                                                          geometric_buckets(0.01, 60, 15))),
+      eco2_tokens_total(impl_->family<Counter>("eco2_tokens_total",
+                                               "Tokens of all attempts, reported by the upstream or estimated; cached ones are "
+                                               "a part of those in",
+                                               {"provider", "model", "direction", "source"})),
+      eco2_cost_usd_total(impl_->family<Counter>("eco2_cost_usd_total",
+                                                 "Cost of all attempts that have a price, from reported or estimated tokens",
+                                                 {"provider", "source"})),
+      eco2_failovers_total(impl_->family<Counter>(
+          "eco2_failovers_total", "Requests that were answered although an attempt of theirs failed", {"route"})) {
     // Series that exist from the start: a rate over one that appears with its first event misses that event.
     for (const std::string_view status : {"success", "failed", "timeout", "disconnected", "rejected"}) {
         scan_sse_requests_total.with({status});
