@@ -2,6 +2,8 @@
 
 #include "eco2/plugin/json_text.hpp"
 
+#include <system_error>
+
 #include <charconv>
 #include <cstddef>
 #include <cstdint>
@@ -9,7 +11,6 @@
 #include <span>
 #include <string>
 #include <string_view>
-#include <system_error>
 
 /// Reading and changing the outermost level of JSON text without parsing it: everything below stays the bytes that it was.
 ///
