@@ -202,15 +202,15 @@ void RunApi::accepted(const ExchangePtr& exchange,
 
 Result<std::string> RunApi::reader(const net::ServerRequest& request, const std::string& pipeline, std::string_view id) const {
     if (const auto token = query_value(request.query, "token"); !token.empty()) {
-        return access_->stream_tokens.use(token, to_lower_ascii(id));
+        return access_->stream_tokens().use(token, to_lower_ascii(id));
     }
-    auto caller = access_->authenticator->authorize(request, kScopeRead, pipeline);
+    auto caller = access_->authenticator()->authorize(request, kScopeRead, pipeline);
     return caller ? Result<std::string>(std::move(caller->user_id)) : caller.error();
 }
 
 void RunApi::stream_token(const ExchangePtr& exchange, const std::string& pipeline, std::string_view id) {
     open(exchange, pipeline, id, [self = shared_from_this(), exchange, pipeline](const FeedPtr& feed) {
-        const auto token = self->access_->stream_tokens.make(feed->run_id(), feed->user_id());
+        const auto token = self->access_->stream_tokens().make(feed->run_id(), feed->user_id());
         if (!token) {
             return exchange->respond(error_response(token.error()));
         }
@@ -284,7 +284,7 @@ void RunApi::cancel(const ExchangePtr& exchange, const std::string& pipeline, st
 }
 
 void RunApi::list(const ExchangePtr& exchange, const std::string& pipeline) {
-    auto caller = access_->authenticator->authorize(exchange->request(), kScopeRead, pipeline);
+    auto caller = access_->authenticator()->authorize(exchange->request(), kScopeRead, pipeline);
     if (!caller) {
         return exchange->respond(error_response(caller.error()));
     }
