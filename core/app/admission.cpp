@@ -31,12 +31,22 @@ net::UrlRules image_url_rules(const config::HostConfig& config) {
     return rules;
 }
 
+struct Admitter::PhotoRules {
+    PhotoRules(std::shared_ptr<const config::HostConfig> from, HttpClientDoor& client)
+        : config(std::move(from)), url(image_url_rules(*config)), fetcher(fetch_options(*config), client, system_clock()) {}
+
+    const std::shared_ptr<const config::HostConfig> config;
+    const net::UrlRules url;
+    mutable net::ImageFetcher fetcher;  // its `fetch` keeps nothing
+};
+
 struct Admitter::Work {
     AdmissionPtr admission;
     Then then;
     std::string content_type;
     std::string body;
     Result<ScanRequest> request = fail(Errc::draining);
+    std::shared_ptr<const PhotoRules> photo_rules;  // the fetcher outlives the fetch
     std::unique_ptr<net::ImageFetcher::Fetch> fetch;
 
     void refuse(const Error& error) const { then.refuse(*admission, error); }
@@ -58,11 +68,18 @@ net::ServerResponse refusal(const Admission& admission, const Error& error) {
     return error_response(error);
 }
 
-Admitter::Admitter(runtime::Host& host, std::shared_ptr<Access> access)
-    : host_(host),
-      access_(std::move(access)),
-      url_rules_(image_url_rules(host.config())),
-      fetcher_(fetch_options(host.config()), host.client(), system_clock()) {}
+Admitter::Admitter(runtime::Host& host, std::shared_ptr<Access> access) : host_(host), access_(std::move(access)) {}
+
+// Two threads may both make them anew after a reload; either's will do.
+std::shared_ptr<const Admitter::PhotoRules> Admitter::photo_rules() {
+    auto rules = photo_rules_.get();
+    auto config = host_.config();
+    if (rules == nullptr || rules->config != config) {
+        rules = std::make_shared<const PhotoRules>(std::move(config), host_.client());
+        photo_rules_.set(rules);
+    }
+    return rules;
+}
 
 void Admitter::admit(const ExchangePtr& exchange, std::string_view pipeline, Then then) {
     auto work = std::make_shared<Work>();
@@ -72,7 +89,7 @@ void Admitter::admit(const ExchangePtr& exchange, std::string_view pipeline, The
     admission.exchange = exchange;
     admission.id = new_uuid();
     auto& request = exchange->request();
-    auto caller = access_->authenticator->authorize(request, kScopeRun, pipeline);
+    auto caller = access_->authenticator()->authorize(request, kScopeRun, pipeline);
     if (!caller) {
         return work->refuse(caller.error());
     }
@@ -165,16 +182,18 @@ void Admitter::with_new_request(const std::shared_ptr<Work>& work) {
 void Admitter::with_url(const std::shared_ptr<Work>& work) {
     const auto& text = work->request.value().image_url;
     auto& input = work->admission->input;
-    if (host_.config().image.url_mode == config::ImageUrlMode::pass) {
-        auto url = net::check_image_url(text, url_rules_);
+    work->photo_rules = photo_rules();
+    const auto& image = work->photo_rules->config->image;
+    if (image.url_mode == config::ImageUrlMode::pass) {
+        auto url = net::check_image_url(text, work->photo_rules->url);
         if (!url) {
             return work->refuse(url.error());
         }
         input.image_url = std::make_shared<const std::string>(std::move(url.value()));
         return take_place(work);
     }
-    const auto deadline = system_clock().now() + host_.config().image.fetch_timeout;
-    auto fetch = fetcher_.fetch(text, deadline, [self = shared_from_this(), work](Result<std::string> bytes) {
+    const auto deadline = system_clock().now() + image.fetch_timeout;
+    auto fetch = work->photo_rules->fetcher.fetch(text, deadline, [self = shared_from_this(), work](Result<std::string> bytes) {
         const auto ended = std::exchange(work->fetch, nullptr);
         bytes ? self->with_bytes(work, std::move(bytes.value())) : work->refuse(bytes.error());
     });
@@ -210,7 +229,7 @@ void Admitter::with_photo(const std::shared_ptr<Work>& work, Result<intake::Phot
 void Admitter::take_place(const std::shared_ptr<Work>& work) {
     auto& admission = *work->admission;
     const auto& photo = admission.input.image_bytes;
-    auto ticket = access_->quotas->admit(admission.input.user_id, photo == nullptr ? 0 : photo->size());
+    auto ticket = access_->quotas().admit(admission.input.user_id, photo == nullptr ? 0 : photo->size());
     if (!ticket) {
         return work->refuse(ticket.error());
     }

@@ -3,6 +3,7 @@
 #include "app/access.hpp"
 #include "app/router.hpp"
 #include "app/scan_request.hpp"
+#include "base/snapshot.hpp"
 #include "net/image_fetcher.hpp"
 #include "runtime/host.hpp"
 
@@ -17,7 +18,7 @@ namespace eco2::app {
 struct Admission {
     ExchangePtr exchange;
     std::string id;  // of the run, where it becomes a live one
-    RunContext* context = nullptr;
+    std::shared_ptr<RunContext> context;
     RunInput input;
     std::string fingerprint;      // of what was asked for, where Then::recall is there
     std::shared_ptr<void> place;  // in the host; held by the run until it is over
@@ -46,6 +47,11 @@ public:
 
 private:
     struct Work;
+    /// What a configuration says about photos.
+    struct PhotoRules;
+
+    /// Of the configuration in force; made anew after each reload.
+    std::shared_ptr<const PhotoRules> photo_rules();
 
     void read_body(const std::shared_ptr<Work>& work);
     void with_request(const std::shared_ptr<Work>& work);
@@ -57,8 +63,7 @@ private:
 
     runtime::Host& host_;
     const std::shared_ptr<Access> access_;
-    const net::UrlRules url_rules_;
-    net::ImageFetcher fetcher_;
+    Snapshot<PhotoRules> photo_rules_;
 };
 
 /// Which image URLs this host's clients may name.

@@ -92,14 +92,22 @@ bool holds(const std::vector<std::string>& names, std::string_view name) {
 Result<std::shared_ptr<const Authenticator>> Authenticator::make(const config::HostConfig& config,
                                                                  Log& log,
                                                                  const Clock& clock) {
-    std::shared_ptr<Authenticator> made(new Authenticator(config));
+    std::shared_ptr<store::KeyRing> ring;
     if (config.auth.accepts_keys) {
         auto keys = store::KeyRing::open(config.data_dir / "keys.db", log, clock);
         if (!keys) {
             return keys.error();
         }
-        made->keys_ = std::move(keys.value());
+        ring = std::move(keys.value());
     }
+    return make(config, std::move(ring), clock);
+}
+
+Result<std::shared_ptr<const Authenticator>> Authenticator::make(const config::HostConfig& config,
+                                                                 std::shared_ptr<store::KeyRing> keys,
+                                                                 const Clock& clock) {
+    std::shared_ptr<Authenticator> made(new Authenticator(config));
+    made->keys_ = std::move(keys);
     if (config.auth.jwt) {
         const auto& jwt = *config.auth.jwt;
         auto verifier = JwtVerifier::make(

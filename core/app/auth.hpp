@@ -34,11 +34,15 @@ struct Caller {
 
 /// Who sent a request.
 ///
-/// Thread-safety: any thread (immutable). Lifetime: the configuration outlives it.
+/// Thread-safety: any thread (immutable). Lifetime: the clock outlives it.
 class Authenticator {
 public:
     /// Opens the key file where keys are accepted. Blocks. Errors: store_failed, config_invalid.
     static Result<std::shared_ptr<const Authenticator>> make(const config::HostConfig& config, Log& log, const Clock& clock);
+    /// With a key file that is open; null: keys are not accepted. Errors: config_invalid.
+    static Result<std::shared_ptr<const Authenticator>> make(const config::HostConfig& config,
+                                                             std::shared_ptr<store::KeyRing> keys,
+                                                             const Clock& clock);
 
     /// What a request brings with it must be good: wrong credentials are never passed over for weaker ones.
     /// Errors: unauthorized; forbidden (a request that another site's page may have made, without credentials of its own).
@@ -55,9 +59,9 @@ private:
     Result<Caller> by_cookie(std::string_view token, const net::ServerRequest& request) const;
     Result<Caller> by_header(const net::ServerRequest& request) const;
 
-    const config::AuthConfig& auth_;
-    const config::CorsConfig& cors_;
-    std::unique_ptr<store::KeyRing> keys_;  // null: keys are not accepted
+    const config::AuthConfig auth_;
+    const config::CorsConfig cors_;
+    std::shared_ptr<store::KeyRing> keys_;  // null: keys are not accepted
     std::unique_ptr<JwtVerifier> jwt_;      // null: tokens are not accepted
 };
 

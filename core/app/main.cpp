@@ -141,6 +141,16 @@ void add_runs(CLI::App& app, CommonOptions& common, int& exit_code) {
     command->footer("replay and cancel ask the host that serves the same --data; list and show also work without one.");
 }
 
+void add_reload(CLI::App& app, CommonOptions& common, int& exit_code) {
+    auto* command = app.add_subcommand("reload", "Have the host that serves this --data read its configuration anew");
+    add_common(*command, common);
+    add_json(*command, common);
+    command->footer(
+        "Streams go on; runs under way end on what they began on. When anything of the new configuration fails, the host goes\n"
+        "on with the old one and this command tells why. kill -HUP does the same and tells it in the log.");
+    command->callback([&] { exit_code = eco2::app::reload(common); });
+}
+
 void add_users(CLI::App& app, CommonOptions& common, int& exit_code) {
     auto* command = app.add_subcommand("users", "Users' data");
     command->require_subcommand(1);
@@ -245,6 +255,7 @@ int main(int argc, char** argv) {
         add_scan(app, common, exit_code);
         add_config(app, common, exit_code);
         add_rules(app, common, exit_code);
+        add_reload(app, common, exit_code);
         add_runs(app, common, exit_code);
         add_users(app, common, exit_code);
         add_keys(app, common, exit_code);

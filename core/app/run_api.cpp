@@ -225,13 +225,13 @@ RunApi::Asked RunApi::asked(const ExchangePtr& exchange,
                             const std::string& pipeline,
                             std::string_view id,
                             std::string_view scope) const {
-    auto caller = access_->authenticator->authorize(exchange->request(), scope, pipeline);
+    auto caller = access_->authenticator()->authorize(exchange->request(), scope, pipeline);
     return {pipeline, id, caller ? Result<std::string>(std::move(caller->user_id)) : caller.error()};
 }
 
 void RunApi::stream_token(const ExchangePtr& exchange, const std::string& pipeline, std::string_view id) {
     const auto then = [self = shared_from_this(), exchange, pipeline](const FeedPtr& feed) {
-        const auto token = self->access_->stream_tokens.make(feed->run_id(), feed->user_id());
+        const auto token = self->access_->stream_tokens().make(feed->run_id(), feed->user_id());
         if (!token) {
             return exchange->respond(error_response(token.error()));
         }
@@ -275,7 +275,7 @@ void RunApi::events(const ExchangePtr& exchange, const std::string& pipeline, st
     };
     // A token of the stream's own opens this stream and nothing else: it stands in URLs, and so in logs.
     if (const auto token = query_value(exchange->request().query, "token"); !token.empty()) {
-        return open(exchange, {pipeline, id, access_->stream_tokens.use(token, to_lower_ascii(id))}, then);
+        return open(exchange, {pipeline, id, access_->stream_tokens().use(token, to_lower_ascii(id))}, then);
     }
     open(exchange, asked(exchange, pipeline, id, kScopeRead), then);
 }
@@ -308,7 +308,7 @@ void RunApi::cancel(const ExchangePtr& exchange, const std::string& pipeline, st
 }
 
 void RunApi::list(const ExchangePtr& exchange, const std::string& pipeline) {
-    auto caller = access_->authenticator->authorize(exchange->request(), kScopeRead, pipeline);
+    auto caller = access_->authenticator()->authorize(exchange->request(), kScopeRead, pipeline);
     if (!caller) {
         return exchange->respond(error_response(caller.error()));
     }

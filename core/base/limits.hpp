@@ -94,6 +94,11 @@ inline constexpr std::size_t kQuotaUsersMax = 1'000'000;  // remembered for a mi
 
 inline constexpr auto kAdminTimeout = 15s;  // of a command that asks a host on this machine
 
+// reloads
+inline constexpr auto kReloadTimeout = 120s;         // of the command that asks for one: plugins start, self-tests run
+inline constexpr std::size_t kControlQueueMax = 16;  // reloads that wait for the one under way; all would do the same
+inline constexpr auto kTendInterval = 50ms;          // of looking whether replaced instances are free, while there are any
+
 // submitted runs
 inline constexpr auto kDeltaInterval = 100ms;  // words of a model come in one event per so long: durable ones cost a row each
 inline constexpr auto kRunStoreRetryDelay = 500ms;                     // after a write that failed

@@ -100,6 +100,10 @@ Metrics::Metrics(std::string_view version)
       eco2_plugin_contract_violations_total(impl_->family<Counter>(
           "eco2_plugin_contract_violations_total", "Times that a plugin broke a rule of the ABI", {"plugin"})),
       eco2_build_info(impl_->family<Gauge>("eco2_build_info", "Always 1; the version is in the label", {"version"})),
+      eco2_config_reloads_total(impl_->family<Counter>(
+          "eco2_config_reloads_total", "Reloads of the configuration, by result: taken, refused", {"result"})),
+      eco2_config_generation(
+          impl_->gauge("eco2_config_generation", "1 from the start, one more with each reload that was taken")),
       eco2_upstream_connections_opened_total(
           impl_->counter("eco2_upstream_connections_opened_total", "Connections opened to upstreams")),
       eco2_upstream_connections_reused_total(
@@ -133,6 +137,9 @@ Metrics::Metrics(std::string_view version)
     }
     for (const std::string_view status : {"success", "failed", "skipped"}) {
         scan_reward_match_total.with({status});
+    }
+    for (const std::string_view result : {"taken", "refused"}) {
+        eco2_config_reloads_total.with({result});
     }
     eco2_build_info.with({version}).set(1);
 }

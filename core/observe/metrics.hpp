@@ -72,6 +72,9 @@ public:
     Family<Counter> eco2_plugin_contract_violations_total;  // plugin
     Family<Gauge> eco2_build_info;                          // version
 
+    Family<Counter> eco2_config_reloads_total;  // result: taken, refused
+    Gauge eco2_config_generation;
+
     // upstream
     Counter eco2_upstream_connections_opened_total;
     Counter eco2_upstream_connections_reused_total;
