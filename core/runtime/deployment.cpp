@@ -6,6 +6,7 @@
 
 #include <algorithm>
 #include <filesystem>
+#include <random>
 #include <utility>
 
 namespace eco2::runtime {
@@ -49,8 +50,9 @@ public:
         if (auto obtained = obtain_instances(); !obtained) {
             return obtained.error();
         }
-        // Routes are made here: `share_of` finds providers and routers, `config()` is at hand, and `predecessor_` has the
-        // board whose knowledge they inherit.
+        if (auto routed = make_routes(); !routed) {
+            return routed.error();
+        }
         for (const auto& file : config().pipelines) {
             if (auto loaded = load_pipeline(file); !loaded) {
                 return loaded.error();
@@ -101,6 +103,38 @@ private:
         return share;
     }
 
+    /// What the old board knows of keys, quotas and breakers goes on: a reload must not send a burst at a limit.
+    Result<void> make_routes() {
+        made_->board_ = std::make_shared<routing::TargetBoard>(config().routing, system_clock(), std::random_device{}());
+        if (predecessor_.board_ != nullptr) {
+            made_->board_->inherit(*predecessor_.board_);
+        }
+        routing::RouteDoors doors{[this](std::string_view id) {
+                                      auto* share = share_of(id);
+                                      return share == nullptr ? nullptr : share->provider();
+                                  },
+                                  [this](std::string_view id) {
+                                      auto* share = share_of(id);
+                                      return share == nullptr ? nullptr : share->router();
+                                  },
+                                  [this](std::string_view id) { return share_of(id) == nullptr && !is_required(id); },
+                                  parts_.executor,
+                                  system_clock(),
+                                  parts_.attempts};
+        auto routes = routing::Routes::make(config().routing, made_->board_, std::move(doors));
+        if (!routes) {
+            return routes.error();
+        }
+        made_->routes_ = std::move(routes.value());
+        return {};
+    }
+
+    bool is_required(std::string_view id) const {
+        const auto& all = config().plugins;
+        const auto found = std::find_if(all.begin(), all.end(), [&](const auto& plugin) { return plugin.id == id; });
+        return found == all.end() || found->is_required;
+    }
+
     Result<void> load_pipeline(const std::filesystem::path& file) {
         auto definition = config::load_pipeline(file);
         if (!definition) {
@@ -128,18 +162,33 @@ private:
         StageDoors doors;
         if (auto* share = share_of(instance_of(stage)); share != nullptr) {
             switch (stage.kind) {
-                case StageDefinition::Kind::infer: doors.provider = share->provider(); break;
+                case StageDefinition::Kind::infer: break;
                 case StageDefinition::Kind::rules: doors.rules = share->rule_store(); break;
                 case StageDefinition::Kind::reward: doors.reward = share->reward(); break;
             }
         }
+        if (stage.kind == StageDefinition::Kind::infer) {
+            doors.provider = provider_of(stage);
+        }
         if (doors.provider == nullptr && doors.rules == nullptr && doors.reward == nullptr) {
+            if (instance_of(stage).empty()) {
+                return fail(Errc::plugin_missing, "stage \"" + stage.name + "\" needs a provider, and none is started");
+            }
             return fail(Errc::plugin_missing,
                         "stage \"" + stage.name + "\" needs plugin instance \"" + instance_of(stage) +
                             "\", which is not started or does not offer it");
         }
         doors.gate = gate_of(pipeline, stage);
         return doors;
+    }
+
+    /// Every model is asked over a route, so that budgets, quotas and breakers hold for stages too.
+    ProviderDoor* provider_of(const StageDefinition& stage) {
+        auto& routes = *made_->routes_;
+        if (!stage.provider.empty()) {
+            return routes.direct(stage.provider);
+        }
+        return routes.definition().routes.empty() ? nullptr : &routes.by_model();
     }
 
     /// The predecessor's, where its limits are the same: they hold for the runs of both together.
@@ -158,15 +207,12 @@ private:
 
     /// What a missing instance says about the host: one that is not required does not keep it from being ready.
     Result<void> leave_out(const std::string& name, const StageDefinition& stage, const Error& error) {
-        const auto& all = config().plugins;
-        const auto found =
-            std::find_if(all.begin(), all.end(), [&](const auto& plugin) { return plugin.id == instance_of(stage); });
-        const bool is_required = found == all.end() || found->is_required;
-        if (!is_first() && (is_required || predecessor_.find(name) != nullptr)) {
+        const bool is_needed = is_required(instance_of(stage));
+        if (!is_first() && (is_needed || predecessor_.find(name) != nullptr)) {
             return fail(error.code, "pipeline \"" + name + "\": " + error.detail);
         }
         parts_.log.error("pipeline left out", {{"pipeline", name}, {"detail", error.detail}});
-        made_->left_out_.push_back({name, error.detail, is_required});
+        made_->left_out_.push_back({name, error.detail, is_needed});
         return {};
     }
 

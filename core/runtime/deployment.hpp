@@ -4,6 +4,7 @@
 #include "observe/metrics.hpp"
 #include "pipeline/run.hpp"
 #include "plugin_host/plugin_host.hpp"
+#include "routing/routes.hpp"
 
 #include <cstdint>
 #include <functional>
@@ -32,6 +33,7 @@ public:
         Executor& executor;
         Log& log;
         observe::Metrics& metrics;
+        routing::AttemptWatcher& attempts;
         std::function<std::string(std::string_view)> redact;
     };
 
@@ -59,6 +61,9 @@ public:
     /// In the configuration's order. Lifetime: of the deployment.
     std::vector<RunContext*> contexts() const;
 
+    /// Null: no provider is started. Lifetime: of the deployment; a call over a route keeps it.
+    const std::shared_ptr<routing::Routes>& routes() const noexcept { return routes_; }
+
     /// A pipeline that is configured and could not be loaded.
     struct LeftOut {
         std::string pipeline;
@@ -75,6 +80,8 @@ private:
     const std::shared_ptr<const config::HostConfig> config_;
     std::uint64_t generation_ = 0;
     std::vector<plugin_host::SharePtr> instances_;
+    std::shared_ptr<routing::TargetBoard> board_;
+    std::shared_ptr<routing::Routes> routes_;
     std::vector<std::unique_ptr<Wired>> pipelines_;
     std::vector<LeftOut> left_out_;
 };

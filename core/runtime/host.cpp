@@ -145,6 +145,14 @@ Result<void> Host::load(Purpose purpose) {
         return grants.error();
     }
     grants_ = std::move(grants.value());
+    if (purpose == Purpose::serve) {
+        auto ledger = store::LedgerStore::open(config->data_dir / "ledger.db", log_, system_clock());
+        if (!ledger) {
+            return ledger.error();
+        }
+        ledger_ = std::move(ledger.value());
+    }
+    attempts_ = std::make_unique<AttemptWatch>(AttemptWatch::Doors{log_, metrics_, system_clock(), ledger_.get()});
     auto built = build(*config);
     if (!built) {
         return built.error();
@@ -174,7 +182,7 @@ Result<void> Host::load_plugin(std::string_view instance_id) {
 }
 
 Result<std::shared_ptr<const Deployment>> Host::build(config::HostConfig config) {
-    const Deployment::Parts parts{*plugins_, *grants_, threads_, log_, metrics_, [this](std::string_view words) {
+    const Deployment::Parts parts{*plugins_, *grants_, threads_, log_, metrics_, *attempts_, [this](std::string_view words) {
                                       return redactor_.get()->redact(words);
                                   }};
     return Deployment::build(std::move(config), parts, *deployment());
@@ -377,6 +385,9 @@ Result<void> Host::stop() {
     auto stopped = plugins_->stop(limits::kCancelGrace);
     if (grants_ != nullptr) {
         grants_->stop();
+    }
+    if (ledger_ != nullptr) {
+        (void)ledger_->stop();  // what could not be written is in the log
     }
     if (run_store_ != nullptr) {
         run_store_->stop();

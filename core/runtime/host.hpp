@@ -11,6 +11,7 @@
 #include "pipeline/run.hpp"
 #include "plugin_host/plugin_host.hpp"
 #include "runs/submitted_runs.hpp"
+#include "runtime/attempt_watch.hpp"
 #include "runtime/control_thread.hpp"
 #include "runtime/deployment.hpp"
 #include "runtime/layout.hpp"
@@ -18,6 +19,7 @@
 #include "runtime/stage_gauges.hpp"
 #include "store/data_lock.hpp"
 #include "store/grant_store.hpp"
+#include "store/ledger_store.hpp"
 #include "store/run_store.hpp"
 
 #include <atomic>
@@ -113,6 +115,10 @@ public:
     intake::PhotoIntake& photos() noexcept { return photos_; }
     plugin_host::PluginHost& plugins() noexcept { return *plugins_; }
     store::GrantStore& grants() noexcept { return *grants_; }
+    /// After load.
+    AttemptWatch& attempts() noexcept { return *attempts_; }
+    /// What has been spent, kept over restarts. Null but after load for serve.
+    store::LedgerStore* ledger() noexcept { return ledger_.get(); }
     /// After load for serve.
     SubmittedRuns& runs() noexcept { return *runs_; }
     ControlThread& control() noexcept { return *control_; }
@@ -134,6 +140,8 @@ private:
     net::HttpClient client_;
     intake::PhotoIntake photos_;
     std::unique_ptr<store::GrantStore> grants_;
+    std::unique_ptr<store::LedgerStore> ledger_;
+    std::unique_ptr<AttemptWatch> attempts_;
     std::unique_ptr<plugin_host::PluginHost> plugins_;
     Snapshot<Deployment> deployment_;  // never null
     StageGauges stage_gauges_;         // inside metrics_.expose
