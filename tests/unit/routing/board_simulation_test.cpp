@@ -79,9 +79,10 @@ public:
         definition_.providers = {{"up", {{"k1", "one", {}}, {"k2", "one", {}}, {"k3", "two", {}}}}};
         definition_.accounts = {{"one", quota, {}}, {"two", quota, {}}};
         board_ = std::make_unique<TargetBoard>(definition_, clock_, seed);
-        for (const auto* account : {"one", "two"}) {
-            upstreams_.try_emplace(account, quota, std::chrono::milliseconds(random_() % 60'000));
-        }
+        // Virtual time begins at a full minute. The first upstream's minutes change amid the first arrivals, where a window
+        // that is too short shows at once.
+        upstreams_.try_emplace("one", quota, 1min - 100ms);
+        upstreams_.try_emplace("two", quota, std::chrono::milliseconds(random_() % 60'000));
     }
 
     Traffic run(int clients, std::chrono::minutes length, std::int64_t reserved, std::int64_t used) {

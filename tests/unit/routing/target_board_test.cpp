@@ -1,85 +1,14 @@
 #include "routing/target_board.hpp"
 
 #include "base/limits.hpp"
-#include "support/manual_executor.hpp"
-
-#include <gtest/gtest.h>
+#include "unit/routing/board_fixture.hpp"
 
 #include <algorithm>
-#include <optional>
 
 namespace eco2::routing {
 namespace {
 
-using namespace std::chrono_literals;
-using Why = TargetBoard::Denial::Why;
-using Outcome = TargetBoard::Pass::Outcome;
-
-CallError fault(FaultClass fault_class, long retry_after_ms = -1) {
-    CallError error;
-    error.fault = fault_class;
-    error.error.retry_after_ms = retry_after_ms;
-    return error;
-}
-
-class TargetBoardTest : public testing::Test {
-protected:
-    TargetBoardTest() {
-        definition_.providers = {
-            {"alone", {}}, {"pair", {{"k1", "shared", {}}, {"k2", "shared", {}}}}, {"two", {{"k1", "", {}}, {"k2", "", {}}}}};
-    }
-
-    TargetBoard& board() {
-        if (!board_) {
-            board_.emplace(definition_, clock_, 1);
-        }
-        return *board_;
-    }
-    TargetBoard::Want want(std::string_view provider) const {
-        TargetBoard::Want made;
-        made.provider = provider;
-        made.model = "m";
-        return made;
-    }
-    /// Null: denied; see denial_.
-    std::unique_ptr<TargetBoard::Pass> ask(const TargetBoard::Want& wanted) {
-        auto answer = board().ask(wanted);
-        if (auto* pass = std::get_if<0>(&answer)) {
-            return std::move(*pass);
-        }
-        denial_ = std::get<1>(answer);
-        return nullptr;
-    }
-    std::unique_ptr<TargetBoard::Pass> ask(std::string_view provider) { return ask(want(provider)); }
-    /// One attempt; false: it was denied.
-    bool attempt(std::string_view provider, FaultClass fault_class, long retry_after_ms = -1) {
-        const auto pass = ask(provider);
-        if (pass == nullptr) {
-            return false;
-        }
-        const auto error = fault(fault_class, retry_after_ms);
-        pass->settle(fault_class == FaultClass::none ? Outcome{Outcome::Kind::answered, nullptr, false, 5, 100ms}
-                                                     : Outcome{Outcome::Kind::failed, &error, false, -1, -1ns});
-        return true;
-    }
-    bool answered(std::string_view provider) { return attempt(provider, FaultClass::none); }
-    std::chrono::milliseconds wait() const {
-        return std::chrono::ceil<std::chrono::milliseconds>(denial_.ready_at - clock_.now());
-    }
-    std::string state_of(std::string_view provider, std::string_view key, std::string_view model) {
-        for (const auto& row : board().status()) {
-            if (row.provider == provider && row.key == key && row.model == model) {
-                return row.state;
-            }
-        }
-        return "no row";
-    }
-
-    test::ManualClock clock_;
-    RoutingDefinition definition_;
-    std::optional<TargetBoard> board_;
-    TargetBoard::Denial denial_;
-};
+using TargetBoardTest = BoardTest;
 
 TEST_F(TargetBoardTest, a_provider_without_keys_is_an_account_of_its_own) {
     const auto pass = ask("alone");
@@ -354,93 +283,6 @@ TEST_F(TargetBoardTest, retries_are_a_share_of_first_attempts_above_a_floor) {
     EXPECT_FALSE(board().take_retry()) << "only first attempts earn";
     answered("alone");
     EXPECT_TRUE(board().take_retry());
-}
-
-TEST_F(TargetBoardTest, a_newcomer_does_not_take_the_room_that_others_wait_for) {
-    definition_.accounts = {{"alone", {2, 0}, {}}};
-    ask("alone").reset();
-    clock_.advance(1s);
-    ask("alone").reset();
-    auto first = board().queue("alone", "m", "a", 10);
-    auto second = board().queue("alone", "m", "a", 10);
-    auto third = board().queue("alone", "m", "a", 10);
-    const auto wait_of = [&](const TargetBoard::Place* place) {
-        auto wanted = want("alone");
-        wanted.place = place;
-        EXPECT_EQ(ask(wanted), nullptr);
-        return wait();
-    };
-    EXPECT_EQ(wait_of(first.get()), 59'750ms);
-    EXPECT_EQ(wait_of(second.get()), 60'750ms);
-    EXPECT_EQ(wait_of(third.get()), 59'750ms + 60'750ms) << "a window later";
-    clock_.advance(59'750ms);
-    EXPECT_EQ(ask("alone"), nullptr) << "the room is the first one's";
-    auto wanted = want("alone");
-    wanted.place = second.get();
-    EXPECT_EQ(ask(wanted), nullptr);
-    wanted.place = first.get();
-    EXPECT_NE(ask(wanted), nullptr);
-    clock_.advance(1s);
-    EXPECT_EQ(ask("alone"), nullptr);
-    second.reset();
-    third.reset();
-    EXPECT_NE(ask("alone"), nullptr) << "nobody waits any more";
-}
-
-TEST_F(TargetBoardTest, a_queue_has_a_most_and_forgets_who_leaves) {
-    auto first = board().queue("alone", "m", "a", 2);
-    auto second = board().queue("alone", "m", "b", 2);
-    EXPECT_EQ(board().queue("alone", "m", "c", 2), nullptr);
-    EXPECT_EQ(board().queue("alone", "m", "c", 0), nullptr);
-    first.reset();
-    EXPECT_NE(board().queue("alone", "m", "c", 2), nullptr);
-    auto wanted = want("alone");
-    wanted.place = second.get();
-    EXPECT_NE(ask(wanted), nullptr);
-    EXPECT_EQ(board().status().back().waiting, 0U) << "whose turn came waits no more";
-}
-
-TEST_F(TargetBoardTest, callers_with_ten_to_one_demand_get_equal_shares) {
-    definition_.accounts = {{"alone", {16, 0}, {}}};
-    struct Waiter {
-        std::string caller;
-        std::unique_ptr<TargetBoard::Place> place;
-        Clock::Monotonic ask_at;
-    };
-    std::vector<Waiter> waiters(110);
-    for (std::size_t i = 0; i < waiters.size(); ++i) {
-        waiters[i] = {i < 100 ? "many" : "few", nullptr, clock_.now()};
-    }
-    for (int i = 0; i < 16; ++i) {
-        ask("alone");  // what the first to come take, before anybody waits
-    }
-    int of_many = 0;
-    int of_few = 0;
-    const auto end = clock_.now() + 5min;
-    while (clock_.now() < end) {
-        for (auto& waiter : waiters) {
-            if (waiter.ask_at > clock_.now()) {
-                continue;
-            }
-            auto wanted = want("alone");
-            wanted.place = waiter.place.get();
-            if (const auto pass = ask(wanted)) {
-                pass->settle({Outcome::Kind::answered, nullptr, false, 1, 1ms});
-                (waiter.caller == "many" ? of_many : of_few) += 1;
-                waiter.place.reset();
-                waiter.ask_at = clock_.now();
-                continue;
-            }
-            if (waiter.place == nullptr) {
-                waiter.place = board().queue("alone", "m", waiter.caller, 1'000);
-            } else {
-                waiter.ask_at = std::min(denial_.ready_at, clock_.now() + 1s);
-            }
-        }
-        clock_.advance(125ms);
-    }
-    EXPECT_GE(of_many + of_few, 4 * 16);
-    EXPECT_NEAR(static_cast<double>(of_few) / of_many, 1, 0.2);
 }
 
 TEST_F(TargetBoardTest, a_reload_forgets_nothing_of_what_is_still_there) {
