@@ -96,13 +96,15 @@ std::string stored_run_json(const StoredRun& run) {
     return out + "],\"result\":" + (run.result_json.empty() ? "null" : run.result_json) + "}";
 }
 
-AdminServer::AdminServer(runtime::Host& host) : host_(host), token_(random_hex(32)), file_(host.config().data_dir / kFile) {
+AdminServer::AdminServer(runtime::Host& host, Explain explain)
+    : host_(host), explain_(std::move(explain)), token_(random_hex(32)), file_(host.config().data_dir / kFile) {
     router_ = Router({
         {"GET", "/runs", [this](const auto& e, const auto&) { list(e); }},
         {"GET", "/runs/{id}", [this](const auto& e, const auto& v) { show(e, v.at("id")); }},
         {"POST", "/runs/{id}/cancel", [this](const auto& e, const auto& v) { cancel(e, v.at("id")); }},
         {"POST", "/runs/{id}/replay", [this](const auto& e, const auto& v) { replay(e, v.at("id")); }},
         {"POST", "/users/{id}/forget", [this](const auto& e, const auto& v) { forget_user(e, v.at("id")); }},
+        {"GET", "/explain/{id}", [this](const auto& e, const auto& v) { this->explain(e, v.at("id")); }},
     });
 }
 
@@ -197,6 +199,11 @@ void AdminServer::forget_user(const ExchangePtr& exchange, std::string_view id) 
                                   : error_response(grants.error()));
         });
     });
+}
+
+void AdminServer::explain(const ExchangePtr& exchange, std::string_view id) {
+    auto found = explain_ ? explain_(id) : std::nullopt;
+    exchange->respond(found ? json_response(200, std::move(*found)) : error_response(fail(Errc::not_found)));
 }
 
 Result<AdminReply> ask_host(const std::filesystem::path& data_dir, std::string_view method, std::string_view target) {

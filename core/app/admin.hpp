@@ -6,7 +6,9 @@
 #include "runtime/host.hpp"
 
 #include <filesystem>
+#include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 
@@ -19,7 +21,10 @@ namespace eco2::app {
 /// Lifetime:      the host outlives it.
 class AdminServer {
 public:
-    explicit AdminServer(runtime::Host& host);
+    /// What became of a request, as JSON; nullopt: not remembered. Any thread; does not block.
+    using Explain = std::function<std::optional<std::string>(std::string_view request_id)>;
+
+    explicit AdminServer(runtime::Host& host, Explain explain = {});
     ~AdminServer();
 
     /// After the host has loaded. Errors: io_failed.
@@ -33,8 +38,10 @@ private:
     void cancel(const ExchangePtr& exchange, std::string_view id);
     void replay(const ExchangePtr& exchange, std::string_view id);
     void forget_user(const ExchangePtr& exchange, std::string_view id);
+    void explain(const ExchangePtr& exchange, std::string_view id);
 
     runtime::Host& host_;
+    const Explain explain_;
     const std::string token_;
     const std::filesystem::path file_;
     Router router_;
