@@ -106,6 +106,7 @@ AdminServer::AdminServer(runtime::Host& host, Reloads& reloads)
         {"POST", "/runs/{id}/replay", [this](const auto& e, const auto& v) { replay(e, v.at("id")); }},
         {"POST", "/users/{id}/forget", [this](const auto& e, const auto& v) { forget_user(e, v.at("id")); }},
         {"POST", "/reload", [this](const auto& e, const auto&) { reload(e); }},
+        {"GET", "/explain/{id}", [this](const auto& e, const auto& v) { explain(e, v.at("id")); }},
     });
 }
 
@@ -210,6 +211,11 @@ void AdminServer::reload(const ExchangePtr& exchange) {
                                : json_response(report.error().http_status(), error_body(report.error()));
         threads.post_to(asker, [exchange, response = std::move(response)](TaskFate) { exchange->respond(response); });
     });
+}
+
+void AdminServer::explain(const ExchangePtr& exchange, std::string_view id) {
+    auto found = runtime::explain_json(host_.attempts(), id);
+    exchange->respond(found ? json_response(200, std::move(*found)) : error_response(fail(Errc::not_found)));
 }
 
 Result<AdminReply> ask_host(const std::filesystem::path& data_dir,

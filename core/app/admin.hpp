@@ -9,7 +9,9 @@
 
 #include <chrono>
 #include <filesystem>
+#include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 
@@ -37,6 +39,7 @@ private:
     void replay(const ExchangePtr& exchange, std::string_view id);
     void forget_user(const ExchangePtr& exchange, std::string_view id);
     void reload(const ExchangePtr& exchange);
+    void explain(const ExchangePtr& exchange, std::string_view id);
 
     runtime::Host& host_;
     Reloads& reloads_;

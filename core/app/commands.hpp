@@ -54,6 +54,11 @@ struct KeyOptions {
     std::string expires = "365d";        // "30d", "2027-01-31" or "never"
 };
 
+struct LedgerOptions {
+    std::string by = "day";  // day, caller, provider, key, model or route
+    std::string since;       // a UTC day such as 2026-01-31; empty: from the beginning
+};
+
 /// What the fake provider does wrong from its start.
 struct FaultOptions {
     std::string name;  // empty: nothing
@@ -79,6 +84,11 @@ int show_run(const CommonOptions& common, const std::string& id);
 int change_run(const CommonOptions& common, const std::string& id, std::string_view change);
 int reload(const CommonOptions& common);
 int forget_user(const CommonOptions& common, const std::string& user);
+/// What the configuration would do with a model's requests; starts nothing.
+int explain_model(const CommonOptions& common, const std::string& model);
+/// What the host that runs did with a request.
+int explain_request(const CommonOptions& common, const std::string& request_id);
+int show_ledger(const CommonOptions& common, const LedgerOptions& options);
 int list_plugins(const CommonOptions& common);
 int fake_provider(const std::string& listen, fake::FakeOptions options, const FaultOptions& fault);
 

@@ -162,6 +162,34 @@ void add_users(CLI::App& app, CommonOptions& common, int& exit_code) {
     forget->callback([&, user] { exit_code = eco2::app::forget_user(common, *user); });
 }
 
+void add_explain(CLI::App& app, CommonOptions& common, int& exit_code) {
+    auto* command = app.add_subcommand("explain", "Show which route a model takes and why, or what became of a request");
+    add_common(*command, common);
+    add_json(*command, common);
+    auto id = std::make_shared<std::string>();
+    auto model = std::make_shared<std::string>();
+    auto* by_id =
+        command->add_option("request_id", *id, "The x-request-id of a recent answer; asks the host that serves --data");
+    auto* by_model = command->add_option("--model", *model, "A model's name; reads the configuration alone")->excludes(by_id);
+    command->callback([&, id, model, by_id, by_model] {
+        if (by_id->count() == 0 && by_model->count() == 0) {
+            throw CLI::RequiredError("request_id or --model");
+        }
+        exit_code = by_id->count() != 0 ? eco2::app::explain_request(common, *id) : eco2::app::explain_model(common, *model);
+    });
+}
+
+void add_ledger(CLI::App& app, CommonOptions& common, int& exit_code) {
+    auto* command = app.add_subcommand("ledger", "Show what attempts at providers have cost, failed and cancelled ones too");
+    auto options = std::make_shared<eco2::app::LedgerOptions>();
+    add_common(*command, common);
+    add_json(*command, common);
+    command->add_option("--by", options->by, "day, caller, provider, key, model or route")->capture_default_str();
+    command->add_option("--since", options->since, "UTC day to begin with, such as 2026-01-31");
+    command->footer("A host that serves writes its sums once a second.");
+    command->callback([&, options] { exit_code = eco2::app::show_ledger(common, *options); });
+}
+
 void add_plugin(CLI::App& app, CommonOptions& common, int& exit_code) {
     auto* command = app.add_subcommand("plugin", "Look at plugins");
     command->require_subcommand(1);
@@ -259,6 +287,8 @@ int main(int argc, char** argv) {
         add_runs(app, common, exit_code);
         add_users(app, common, exit_code);
         add_keys(app, common, exit_code);
+        add_explain(app, common, exit_code);
+        add_ledger(app, common, exit_code);
         add_plugin(app, common, exit_code);
         add_fake(app, exit_code);
         try {

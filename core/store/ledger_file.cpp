@@ -24,13 +24,17 @@ constexpr const char* kTable =
     " output_tokens INTEGER NOT NULL, cached_input_tokens INTEGER NOT NULL, cost_picousd INTEGER NOT NULL,"
     " PRIMARY KEY(day, caller, provider, key, model, route, price_version, estimated, outcome)) WITHOUT ROWID";
 
-constexpr const char* kAdd =
-    "INSERT INTO attempts VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
+constexpr const char* kOntoWhatIsThere =
     " ON CONFLICT(day, caller, provider, key, model, route, price_version, estimated, outcome) DO UPDATE SET"
     " attempts = attempts + excluded.attempts, unpriced = unpriced + excluded.unpriced,"
     " input_tokens = input_tokens + excluded.input_tokens, output_tokens = output_tokens + excluded.output_tokens,"
     " cached_input_tokens = cached_input_tokens + excluded.cached_input_tokens,"
     " cost_picousd = cost_picousd + excluded.cost_picousd";
+
+constexpr const char* kAdd = "INSERT INTO attempts VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)";
+constexpr const char* kAddNameless =
+    "INSERT INTO attempts SELECT day, '', provider, key, model, route, price_version, estimated, outcome, attempts, unpriced,"
+    " input_tokens, output_tokens, cached_input_tokens, cost_picousd FROM attempts WHERE caller = ?";
 
 constexpr const char* kSums =
     "sum(attempts), sum(unpriced), sum(input_tokens), sum(output_tokens), sum(cached_input_tokens), sum(cost_picousd)";
@@ -73,9 +77,9 @@ LedgerSums sums_at(const Poco::Data::RecordSet& rows, std::size_t column, std::s
 class LedgerFile::Connection : public SqliteConnection {
 public:
     explicit Connection(const SqliteOptions& options) : SqliteConnection(options), add_(session()) {
-        add_ << kAdd, use(key_.day), use(key_.caller), use(key_.provider), use(key_.key), use(key_.model), use(key_.route),
-            use(key_.price_version), use(estimated_), use(outcome_), use(sums_[0]), use(sums_[1]), use(sums_[2]), use(sums_[3]),
-            use(sums_[4]), use(sums_[5]);
+        add_ << std::string(kAdd) + kOntoWhatIsThere, use(key_.day), use(key_.caller), use(key_.provider), use(key_.key),
+            use(key_.model), use(key_.route), use(key_.price_version), use(estimated_), use(outcome_), use(sums_[0]),
+            use(sums_[1]), use(sums_[2]), use(sums_[3]), use(sums_[4]), use(sums_[5]);
     }
 
     void add(const LedgerKey& key, const LedgerSums& sums) {
@@ -126,6 +130,18 @@ Result<void> LedgerFile::add(const LedgerRows& rows) {
         connection.begin();
         for (const auto& [key, sums] : rows) {
             connection.add(key, sums);
+        }
+        connection.commit();
+        return {};
+    });
+}
+
+Result<void> LedgerFile::forget(const std::vector<std::string>& callers) {
+    return with_connection([&](Connection& connection) -> Result<void> {
+        connection.begin();
+        for (std::string caller : callers) {
+            connection.session() << std::string(kAddNameless) + kOntoWhatIsThere, use(caller), now;
+            connection.session() << "DELETE FROM attempts WHERE caller = ?", use(caller), now;
         }
         connection.commit();
         return {};

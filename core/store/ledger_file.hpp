@@ -73,6 +73,9 @@ public:
     /// Adds all of them to what is there, in one transaction. An error: nothing was added.
     Result<void> add(const LedgerRows& rows);
 
+    /// What these callers' attempts have cost is nobody's in particular from now on; no sum changes. One transaction.
+    Result<void> forget(const std::vector<std::string>& callers);
+
     /// What each caller has cost so far, in picousd; callers without a name are left out.
     Result<std::map<std::string, std::int64_t, std::less<>>> spent();
 

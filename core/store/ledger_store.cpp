@@ -95,6 +95,26 @@ void LedgerStore::merge(LedgerKey key, const LedgerSums& sums) {
     pending_[std::move(key)] += sums;
 }
 
+void LedgerStore::forget(std::string caller) {
+    cut(caller);
+    if (caller.empty()) {
+        return;
+    }
+    {
+        const std::lock_guard lock(mutex_);
+        spent_.erase(caller);
+        LedgerRows rows;
+        rows.swap(pending_);
+        for (auto& [key, sums] : rows) {
+            auto nameless = key;
+            nameless.caller = key.caller == caller ? std::string() : key.caller;
+            merge(std::move(nameless), sums);
+        }
+        forgotten_.push_back(std::move(caller));
+    }
+    changed_.notify_one();
+}
+
 std::int64_t LedgerStore::spent(std::string_view caller) const {
     const std::lock_guard lock(mutex_);
     const auto found = spent_.find(caller);
@@ -131,7 +151,7 @@ void LedgerStore::run() {
     while (!is_last) {
         {
             std::unique_lock lock(mutex_);
-            changed_.wait(lock, [this] { return is_stopping_ || !pending_.empty(); });
+            changed_.wait(lock, [this] { return is_stopping_ || !pending_.empty() || !forgotten_.empty(); });
             const auto window_end = std::chrono::steady_clock::now() + options_.commit_window;
             changed_.wait_until(lock, window_end, [this] { return is_stopping_; });
             is_last = is_stopping_;
@@ -146,14 +166,18 @@ void LedgerStore::run() {
 // What could not be written goes back to what waits: nothing of a failed transaction is in the file.
 Result<void> LedgerStore::write() {
     LedgerRows rows;
+    std::vector<std::string> forgotten;
     {
         const std::lock_guard lock(mutex_);
         rows.swap(pending_);
+        forgotten.swap(forgotten_);
     }
-    if (rows.empty()) {
-        return {};
+    // Names go first: what waits has lost them already, or was recorded after.
+    auto written = forgotten.empty() ? Result<void>() : file_.forget(forgotten);
+    if (written) {
+        forgotten.clear();
+        written = rows.empty() ? Result<void>() : file_.add(rows);
     }
-    auto written = file_.add(rows);
     LedgerSums all;
     for (const auto& [key, sums] : rows) {
         all += sums;
@@ -165,17 +189,32 @@ Result<void> LedgerStore::write() {
                     {"cost_picousd", std::to_string(all.cost_picousd)}});
     }
     const std::lock_guard lock(mutex_);
-    if (written) {
+    if (!written) {
+        ++counters_.failed;
+        give_back(std::move(rows), std::move(forgotten));
+    } else if (!rows.empty()) {
         ++counters_.commits;
         counters_.written += static_cast<std::uint64_t>(all.attempts);
-        return written;
     }
-    ++counters_.failed;
+    return written;
+}
+
+void LedgerStore::give_back(LedgerRows rows, std::vector<std::string> forgotten) {
     rows.swap(pending_);  // what has come meanwhile is the smaller part
+    // A caller that was forgotten meanwhile has its name in what comes back.
+    for (const auto& caller : forgotten_) {
+        LedgerRows named;
+        named.swap(pending_);
+        for (auto& [key, sums] : named) {
+            auto nameless = key;
+            nameless.caller = key.caller == caller ? std::string() : key.caller;
+            pending_[std::move(nameless)] += sums;
+        }
+    }
     for (auto& [key, sums] : rows) {
         merge(key, sums);
     }
-    return written;
+    forgotten_.insert(forgotten_.end(), forgotten.begin(), forgotten.end());
 }
 
 }  // namespace eco2::store

@@ -14,6 +14,7 @@
 #include <string>
 #include <string_view>
 #include <thread>
+#include <vector>
 
 namespace eco2::store {
 
@@ -55,6 +56,10 @@ public:
     /// Adds one attempt or several; `key.day` is filled in where it is empty. Never blocks.
     void record(LedgerKey key, const LedgerSums& sums);
 
+    /// Takes a caller's name off all that was recorded: the sums become nobody's in particular, and `spent` is 0. In the file
+    /// with the next commit. Never blocks.
+    void forget(std::string caller);
+
     /// What a caller has cost, in this process and all before it, in picousd.
     std::int64_t spent(std::string_view caller) const;
 
@@ -71,6 +76,7 @@ private:
     void merge(LedgerKey key, const LedgerSums& sums);  // with mutex_ held
     void run();
     Result<void> write();
+    void give_back(LedgerRows rows, std::vector<std::string> forgotten);  // with mutex_ held
 
     Log& log_;
     const Clock& clock_;
@@ -81,6 +87,7 @@ private:
     mutable std::mutex mutex_;  // guards all below
     std::condition_variable changed_;
     LedgerRows pending_;
+    std::vector<std::string> forgotten_;  // callers that the file still names
     std::map<std::string, std::int64_t, std::less<>> spent_;
     std::int64_t day_number_ = -1;  // since 1970, of day_
     std::string day_;

@@ -114,6 +114,19 @@ TEST_F(LedgerFileTest, what_callers_have_spent_leaves_nobody_out_but_nobody) {
     EXPECT_EQ(spent.at("alice"), 111);
 }
 
+TEST_F(LedgerFileTest, a_forgotten_caller_leaves_its_sums_and_not_its_name) {
+    add(key("2026-01-01", "alice"), {1, 0, 10, 20, 5, 100});
+    add(key("2026-01-02", "alice"), {1, 0, 1, 1, 1, 1});
+    add(key("2026-01-01", ""), {2, 0, 1, 2, 3, 4});
+    add(key("2026-01-01", "bob"), {1, 0, 0, 0, 0, 9});
+    ASSERT_TRUE(file_.forget({"alice", "unknown"}));
+    const auto rows = file_.rows().value();
+    ASSERT_EQ(rows.size(), 3U);
+    EXPECT_EQ(rows.at(key("2026-01-01", "")), (LedgerSums{3, 0, 11, 22, 8, 104}));
+    EXPECT_EQ(rows.at(key("2026-01-02", "")), (LedgerSums{1, 0, 1, 1, 1, 1}));
+    EXPECT_EQ(rows.at(key("2026-01-01", "bob")).cost_picousd, 9);
+}
+
 TEST_F(LedgerFileTest, names_may_hold_anything) {
     auto odd = key("2026-01-01", "o'brien\"; DROP TABLE attempts;--", "모델\n");
     odd.provider = "";

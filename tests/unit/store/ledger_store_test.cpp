@@ -203,6 +203,41 @@ TEST_F(LedgerStoreTest, a_stop_that_cannot_write_says_so_and_does_not_hang) {
     EXPECT_FALSE(store->stop()) << "once more changes nothing";
 }
 
+TEST_F(LedgerStoreTest, a_forgotten_caller_is_named_nowhere_whether_written_or_waiting) {
+    { open(slow())->record(key("alice"), {1, 0, 0, 0, 0, 100}); }
+    const auto store = open(slow());
+    store->record(key("alice"), {1, 0, 0, 0, 0, 10});
+    store->record(key("bob"), {1, 0, 0, 0, 0, 5});
+    store->forget("alice");
+    EXPECT_EQ(store->spent("alice"), 0);
+    EXPECT_EQ(store->spent("bob"), 5);
+    ASSERT_TRUE(store->stop());
+    const auto found = rows();
+    ASSERT_EQ(found.size(), 2U);
+    EXPECT_EQ(found.begin()->first.caller, "");
+    EXPECT_EQ(found.begin()->second.cost_picousd, 110);
+}
+
+TEST_F(LedgerStoreTest, a_caller_that_is_forgotten_while_the_disk_fails_is_named_nowhere_after) {
+    const auto store = open();
+    {
+        SqliteConnection holder({path_, 1s});
+        holder.begin();
+        store->record(key("alice"), {1, 0, 0, 0, 0, 10});
+        for (int i = 0; i < 20; ++i) {  // at any moment of a write that fails
+            std::this_thread::sleep_for(std::chrono::milliseconds(7 * i % 60));
+            store->record(key("alice"), {1, 0, 0, 0, 0, 10});
+            store->forget("alice");
+        }
+        holder.commit();
+    }
+    ASSERT_TRUE(store->stop());
+    const auto found = rows();
+    ASSERT_EQ(found.size(), 1U);
+    EXPECT_EQ(found.begin()->first.caller, "");
+    EXPECT_EQ(found.begin()->second.cost_picousd, 210);
+}
+
 TEST_F(LedgerStoreTest, a_long_name_from_an_upstream_is_cut) {
     const auto store = open();
     store->record(key("alice", std::string(100'000, 'm')), {1, 0, 0, 0, 0, 1});
