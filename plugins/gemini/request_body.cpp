@@ -67,20 +67,27 @@ Result<void> append_part(std::string& out, const Part& part, const Options& opti
             wire::append_base64(out, part.bytes());
             out += "\"}}";
             return {};
-        case PartKind::tool_call: return append_function_call(out, part.text());
+        case PartKind::tool_call: break;  // written with its message: whether it is the first matters
     }
     return plugin::caller_fault("a message part of unknown kind");
 }
 
-Result<void> append_parts(std::string& out, const Message& message, const Options& options) {
+Result<void> append_parts(std::string& out, const Message& message, const Options& options, std::string_view model) {
+    std::string_view signature = signature_of_strangers(model);
     for (const Part part : message.parts()) {
         if (message.role() == Role::system && part.kind() != PartKind::text) {
             return plugin::caller_fault("a system message may hold text only");
         }
+        if (message.role() == Role::assistant && part.kind() == PartKind::text && part.text().empty()) {
+            continue;  // other APIs write one beside tool calls, this one refuses it
+        }
         out += out.ends_with('}') ? "," : "";
-        if (Result<void> appended = append_part(out, part, options); !appended) {
+        const bool is_call = part.kind() == PartKind::tool_call;
+        Result<void> appended = is_call ? append_function_call(out, part.text(), signature) : append_part(out, part, options);
+        if (!appended) {
             return appended;
         }
+        signature = is_call ? std::string_view() : signature;
     }
     return {};
 }
@@ -91,7 +98,7 @@ Result<void> append_messages(std::string& out, const GenerateRequest& request, c
     std::string turn;
     std::string_view side;
     const auto close = [&] {
-        if (!side.empty()) {
+        if (!turn.empty()) {
             out += out.ends_with('}') ? "," : "";
             out += R"({"role":")" + std::string(side) + R"(","parts":[)" + turn + "]}";
         }
@@ -102,7 +109,7 @@ Result<void> append_messages(std::string& out, const GenerateRequest& request, c
     for (std::size_t index = 0; index < messages.size(); ++index) {
         const Message message = messages[index];
         if (message.role() == Role::system) {
-            if (Result<void> appended = append_parts(system, message, options); !appended) {
+            if (Result<void> appended = append_parts(system, message, options, request.model()); !appended) {
                 return appended;
             }
             continue;
@@ -113,7 +120,7 @@ Result<void> append_messages(std::string& out, const GenerateRequest& request, c
             side = next;
         }
         Result<void> appended = message.role() == Role::tool ? append_function_response(turn, request, index)
-                                                             : append_parts(turn, message, options);
+                                                             : append_parts(turn, message, options, request.model());
         if (!appended) {
             return appended;
         }

@@ -107,7 +107,14 @@ Result<void> append_tools(std::string& out, std::string_view tools_json, std::ve
     return {};
 }
 
-Result<void> append_function_call(std::string& out, std::string_view call_json) {
+std::string_view signature_of_strangers(std::string_view model) {
+    const std::size_t name = model.find("gemini-");
+    const bool is_older = name != std::string_view::npos &&
+                          (model.substr(name).starts_with("gemini-1") || model.substr(name).starts_with("gemini-2"));
+    return is_older ? std::string_view() : "skip_thought_signature_validator";
+}
+
+Result<void> append_function_call(std::string& out, std::string_view call_json, std::string_view signature) {
     const Result<ToolCall> call = plugin::read_tool_call(call_json);
     if (!call) {
         return call.error();
@@ -117,10 +124,13 @@ Result<void> append_function_call(std::string& out, std::string_view call_json) 
     out += R"(,"args":)";
     out += call->arguments;
     out += '}';
-    const std::string_view signature = find_json_member(find_json_member(call->extra_json, "google"), "thought_signature");
-    if (!signature.empty()) {
+    const std::string_view own = find_json_member(find_json_member(call->extra_json, "google"), "thought_signature");
+    if (!own.empty()) {
         out += R"(,"thoughtSignature":)";
-        out += signature;
+        out += own;
+    } else if (!signature.empty()) {
+        out += R"(,"thoughtSignature":)";
+        append_json_quoted(out, signature);
     }
     out += '}';
     return {};

@@ -14,9 +14,13 @@ namespace eco2::gemini {
 /// told. Errors: caller_fault (a tool that is no function, a choice that is none).
 plugin::Result<void> append_tools(std::string& out, std::string_view tools_json, std::vector<std::string_view>& taken);
 
-/// A call that the model made earlier, as a part, with the thought signature that came with it.
-/// Errors: caller_fault (no call of a function; arguments that are no object).
-plugin::Result<void> append_function_call(std::string& out, std::string_view call_json);
+/// A call that the model made earlier, as a part, with the thought signature that came with it, or else with `signature`
+/// (empty: none). Errors: caller_fault (no call of a function; arguments that are no object).
+plugin::Result<void> append_function_call(std::string& out, std::string_view call_json, std::string_view signature);
+
+/// What stands in for the signature of a message's first call where another house's model made it: models from the 3 family on
+/// refuse a step whose first call has none. Empty: this model does not ask. Source: Gemini API docs, "Thought signatures".
+std::string_view signature_of_strangers(std::string_view model);
 
 /// The tool's result in message `index`, as a part. The API knows results by the function's name: it is that of the nearest
 /// call before with the same id. Errors: caller_fault (there is none).

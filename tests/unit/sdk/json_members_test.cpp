@@ -2,8 +2,10 @@
 
 #include "eco2/plugin/json.hpp"
 
+#include <boost/json/parse.hpp>
 #include <gtest/gtest.h>
 
+#include <random>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -81,6 +83,39 @@ TEST(JsonMembers, a_member_without_a_value_is_left_out_wherever_it_stands) {
     EXPECT_EQ(change_json_members(R"({"a":2,"b":1})", changes), R"({"a":2})");
     EXPECT_EQ(change_json_members(R"({"a":2,"b":1,"c":3})", changes), R"({"a":2,"c":3})");
     EXPECT_EQ(change_json_members(R"({"b":1})", changes), "{}");
+}
+
+/// Every text that a parser takes as an object is changed, and means what it meant but for the change.
+TEST(JsonMembers, a_parser_reads_the_same_in_text_that_is_damaged_at_random) {
+    constexpr std::string_view kWhole =
+        R"({"model":"a","list":[1,-2.5e3,true,null,"x\"\\\u00e9"],"n":{"model":{"a":[]},"e":{}},"s":"}],{","m\u006fdel":"b"})";
+    constexpr std::string_view kBytes = "{}[]:,\"\\ mu01tn";
+    std::mt19937 random(7);
+    int taken = 0;
+    for (int round = 0; round < 100'000; ++round) {
+        std::string text(kWhole);
+        for (std::size_t count = 0; count < 1 + random() % 3; ++count) {
+            const std::size_t at = random() % text.size();
+            switch (random() % 3) {
+                case 0: text[at] = kBytes[random() % kBytes.size()]; break;
+                case 1: text.erase(at, 1); break;
+                default: text.insert(at, 1, kBytes[random() % kBytes.size()]); break;
+            }
+        }
+        const auto changed = change_json_members(text, kModel);
+        boost::json::error_code ec;
+        boost::json::value meant = boost::json::parse(text, ec);
+        if (ec || !meant.is_object()) {
+            continue;
+        }
+        ++taken;
+        meant.get_object()["model"] = "new";
+        ASSERT_TRUE(changed) << text;
+        const boost::json::value means = boost::json::parse(*changed, ec);
+        ASSERT_FALSE(ec) << text << '\n' << *changed;
+        ASSERT_EQ(means, meant) << text << '\n' << *changed;
+    }
+    EXPECT_GT(taken, 1000) << "or nothing was compared";
 }
 
 TEST(JsonMembers, the_last_of_equal_members_counts) {

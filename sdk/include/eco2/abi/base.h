@@ -127,9 +127,10 @@ typedef struct eco2_rate_limits { /* as the upstream reported them; -1: not know
 #define ECO2_DELTA_META 4   /* any of limits, upstream_request_id, model, upstream_http_status */
 #define ECO2_DELTA_RESULT 5 /* text: a whole JSON result (rule, reward, health, import); meta: JSON about it */
 #define ECO2_DELTA_RAW 6    /* text: an upstream event that has no kind of its own, as JSON */
-#define ECO2_DELTA_CHAT 7   /* of a request with chat_json alone, in place of TEXT, TOOL and RAW. meta: one OpenAI
-                             * chat.completion.chunk, or the whole chat.completion, as JSON and as it came; text: what choice 0
-                             * says in it, may be empty */
+#define ECO2_DELTA_CHAT                                                                                   \
+    7 /* of a request with chat_json alone, in place of TEXT, TOOL and RAW. meta: one OpenAI              \
+       * chat.completion.chunk, or the whole chat.completion, as JSON and as it came; text: what choice 0 \
+       * says in it, may be empty */
 
 #define ECO2_DELTA_CONTENT 1u /* of CHAT: it holds content besides text (tool calls, a refusal, other choices) */
 

@@ -66,7 +66,8 @@ typedef struct eco2_generate_request {
     eco2_str tools_json;       /* JSON object with OpenAI's "tools", "tool_choice", "parallel_tool_calls"; empty: no tools */
     /* The request as a client wrote it, in the form of OpenAI's POST /v1/chat/completions; empty: there is none, or the
      * provider has not the capability "chat". Such a provider sends it on as it is, with `model`, `stream` and
-     * `stream_options` as this struct has them, and answers with ECO2_DELTA_CHAT. Messages and the fields above say the same. */
+     * `stream_options` as this struct has them, and answers with ECO2_DELTA_CHAT. Messages and the fields above say the same.
+     */
     eco2_str chat_json;
 } eco2_generate_request;
 

@@ -1,5 +1,5 @@
-/* eco2 plugin ABI: in which order a route's targets are tried. The plugin orders; the host makes the attempts, keeps the budget and
- * leaves out what cannot be asked now. */
+/* eco2 plugin ABI: in which order a route's targets are tried. The plugin orders; the host makes the attempts, keeps the budget
+ * and leaves out what cannot be asked now. */
 #ifndef ECO2_ABI_ROUTER_H
 #define ECO2_ABI_ROUTER_H
 
@@ -16,11 +16,11 @@ typedef struct eco2_candidate { /* a target of the route, with what the host kno
     uint32_t reserved;
     eco2_str provider; /* plugin instance */
     eco2_str model;
-    double weight;         /* as configured; 1 by default */
-    int64_t priority;      /* as configured; smaller is better; its place in the route by default */
-    int64_t latency_us;    /* peak-sensitive moving average of the time to the first content; -1: not known */
-    int64_t in_flight;     /* attempts that are under way */
-    double failure_share;  /* of the recent attempts, 0 to 1 */
+    double weight;        /* as configured; 1 by default */
+    int64_t priority;     /* as configured; smaller is better; its place in the route by default */
+    int64_t latency_us;   /* peak-sensitive moving average of the time to the first content; -1: not known */
+    int64_t in_flight;    /* attempts that are under way */
+    double failure_share; /* of the recent attempts, 0 to 1 */
 } eco2_candidate;
 
 typedef struct eco2_order_query { /* borrowed for the call */
@@ -28,8 +28,8 @@ typedef struct eco2_order_query { /* borrowed for the call */
     uint32_t reserved;
     eco2_str request_id;
     eco2_str route;
-    uint64_t random;         /* fresh for each request; the plugin needs no generator of its own */
-    uint64_t prefix_hash;    /* of the prompt's beginning, for providers that cache it; 0: not known */
+    uint64_t random;                         /* fresh for each request; the plugin needs no generator of its own */
+    uint64_t prefix_hash;                    /* of the prompt's beginning, for providers that cache it; 0: not known */
     const eco2_candidate* const* candidates; /* in the route's order */
     size_t candidate_count;
 } eco2_order_query;

@@ -49,9 +49,11 @@ TEST(GeminiTools, choices_are_mapped) {
 
 TEST(GeminiTools, results_are_named_after_their_calls) {
     GeminiCall call;
-    call.request.message(ECO2_ROLE_USER)
+    call.request.model("gemini-2.5-flash")
+        .message(ECO2_ROLE_USER)
         .text("q")
         .message(ECO2_ROLE_ASSISTANT)
+        .text("")
         .tool_call(
             R"({"id":"a","type":"function","function":{"name":"weather","arguments":"{\"t\":1.0}"},"extra_content":{"google":{"thought_signature":"c2ln"}}})")
         .tool_call(R"({"id":"b","type":"function","function":{"name":"time","arguments":""}})")
@@ -69,6 +71,25 @@ TEST(GeminiTools, results_are_named_after_their_calls) {
           {"functionResponse":{"name":"time","response":{"output":"noon"}}}]},
         {"role":"model","parts":[{"functionCall":{"name":"time","args":{}}}]},
         {"role":"user","parts":[{"functionResponse":{"name":"time","response":{"output":"[\"x\"]"}}}]}])"));
+}
+
+TEST(GeminiTools, the_first_call_of_another_houses_model_has_a_signature_that_stands_in) {
+    GeminiCall call;
+    call.request.model("gemini-3-pro")
+        .message(ECO2_ROLE_ASSISTANT)
+        .tool_call(R"({"id":"a","function":{"name":"f","arguments":"{}"}})")
+        .tool_call(R"({"id":"b","function":{"name":"g","arguments":"{}"}})")
+        .tool_result("a", "1")
+        .tool_result("b", "2")
+        .message(ECO2_ROLE_ASSISTANT)
+        .tool_call(
+            R"({"id":"c","function":{"name":"f","arguments":"{}"},"extra_content":{"google":{"thought_signature":"c2ln"}}})");
+    const boost::json::value contents = boost::json::parse(sent(call)).at("contents");
+    EXPECT_EQ(contents.at(0).at("parts"), boost::json::parse(R"([
+        {"functionCall":{"name":"f","args":{}},"thoughtSignature":"skip_thought_signature_validator"},
+        {"functionCall":{"name":"g","args":{}}}])"));
+    EXPECT_EQ(contents.at(2).at("parts"),
+              boost::json::parse(R"([{"functionCall":{"name":"f","args":{}},"thoughtSignature":"c2ln"}])"));
 }
 
 TEST(GeminiTools, that_cannot_be_told_are_the_callers_fault) {
