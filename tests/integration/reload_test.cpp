@@ -133,6 +133,8 @@ TEST_F(Reload, removed_pipeline_and_its_instances_serve_their_last_run) {
     slow_vision(400);
     Reply reply;
     auto run = begin_scan(reply);
+    const std::string in_vision = R"(eco2_stage_running{pipeline="scan",stage="vision"})";
+    EXPECT_EQ(metric(in_vision), 1);
     edit(config_file, R"(files = ["pipelines/scan.toml", )", "files = [");
     edit(config_file, "[[plugin]]\nid = \"reward_character\"\n", "[[plugin]]\nid = \"reward_character\"\nenabled = false\n");
     const auto report = reloaded();
@@ -144,7 +146,7 @@ TEST_F(Reload, removed_pipeline_and_its_instances_serve_their_last_run) {
     EXPECT_TRUE(is_whole(reply)) << reply.body;
     EXPECT_NE(reply.body.find("\"reward\":{"), std::string::npos) << reply.body;
     EXPECT_TRUE(eventually([&] { return running_instances() == 3; }));
-    EXPECT_EQ(metric("eco2_stage_running{pipeline=\"scan\",stage=\"vision\"}"), 0);
+    EXPECT_EQ(metric(in_vision), 0);
 }
 
 TEST_F(Reload, instance_is_replaced_while_its_call_is_open) {
@@ -187,7 +189,6 @@ TEST_F(Reload, rotated_key_of_a_file_is_used_and_hidden_in_the_log) {
     EXPECT_EQ(reloaded().started, Texts({"openai"}));
     EXPECT_TRUE(is_whole(classify(kUrlBody)));
     host_->log().error("words", {{"keys", "first-key-0123456789 second-key-987654321"}});
-    EXPECT_NE(host_->log().enabled(LogLevel::error), false);
     const auto lines = log_lines();
     EXPECT_NE(lines.back().find("\"keys\":\"[redacted] [redacted]\""), std::string::npos) << lines.back();
 }
@@ -223,15 +224,10 @@ TEST_F(Reload, what_needs_a_restart_is_told_and_the_rest_takes_effect) {
     start_host();
     edit(config_file, "#connect_timeout_ms = 5_000", "connect_timeout_ms = 4_000");
     edit(config_file, "#result_lifetime_s = 3_600", "result_lifetime_s = 60");
-    edit(config_file, "#max_runs = 20_000", "max_runs = 0");
-    const auto report = reload();
-    if (!report) {  // 0 may be out of the key's range
-        edit(config_file, "max_runs = 0", "max_runs = 1");
-    }
-    const auto again = report ? report.value() : reloaded();
-    EXPECT_EQ(again.needs_restart, Texts({"runs.result_lifetime_s", "http.connect_timeout_ms"}));
+    edit(config_file, "#max_runs = 20_000", "max_runs = 1");
+    EXPECT_EQ(reloaded().needs_restart, Texts({"runs.result_lifetime_s", "http.connect_timeout_ms"}));
     EXPECT_EQ(host_->config()->http.connect_timeout, limits::kUpstreamConnectTimeout);
-    EXPECT_EQ(host_->config()->server.runs_max, report ? 0U : 1U);
+    EXPECT_EQ(host_->config()->server.runs_max, 1U);
 }
 
 TEST_F(Reload, broken_file_is_refused_with_its_line) {
