@@ -195,7 +195,8 @@ std::optional<RouteMachine::Step> RouteMachine::ask(std::size_t index, Clock::Mo
                                  .accounts = &tried.limited_accounts,
                                  .keys = &tried.bad_keys,
                                  .place = place_ != nullptr && place_target_ == index ? place_.get() : nullptr,
-                                 .ignores_breaker = ignores_breaker};
+                                 .ignores_breaker = ignores_breaker,
+                                 .is_retry = attempts_ > 0};
     auto answer = board_.ask(want);
     if (auto* pass = std::get_if<std::unique_ptr<TargetBoard::Pass>>(&answer)) {
         return begin(index, std::move(*pass), now);

@@ -18,25 +18,31 @@ RunWatch::RunWatch(const Pipeline& pipeline, Log& log, observe::Metrics& metrics
     : pipeline_(pipeline.definition().name), log_(log), metrics_(metrics) {
     for (const auto& stage : pipeline.stages()) {
         const auto& definition = stage.definition;
-        if (definition.kind == StageDefinition::Kind::infer) {
-            series_[definition.name] = {
-                metrics.eco2_provider_calls_total.with({definition.provider, "ok"}),
-                metrics.eco2_provider_tokens_total.with({definition.provider, definition.name, "input"}),
-                metrics.eco2_provider_tokens_total.with({definition.provider, definition.name, "output"})};
+        if (definition.kind == StageDefinition::Kind::infer && !definition.provider.empty()) {
+            series_.emplace(definition.name, series_of(definition.provider, definition.name));
         }
     }
 }
 
+RunWatch::ModelSeries RunWatch::series_of(std::string_view provider, std::string_view stage) const {
+    return {metrics_.eco2_provider_calls_total.with({provider, "ok"}),
+            metrics_.eco2_provider_tokens_total.with({provider, stage, "input"}),
+            metrics_.eco2_provider_tokens_total.with({provider, stage, "output"})};
+}
+
 void RunWatch::on_stage_end(std::string_view run_id, const Stage& stage, const StageReport& report, const Error* error) {
     const auto& name = stage.definition.name;
-    if (const auto series = series_.find(name); report.is_asked && series != series_.end()) {
+    if (report.is_asked) {
+        // A stage without a provider of its own is answered by whom its route has found.
+        const auto known = series_.find(name);
+        const auto series = known != series_.end() ? known->second : series_of(report.provider, name);
         if (error == nullptr) {
-            series->second.ok.add();
+            series.ok.add();
         } else {
             metrics_.eco2_provider_calls_total.with({report.provider, error->name()}).add();
         }
-        series->second.input_tokens.add(static_cast<double>(std::max<std::int64_t>(report.usage.input_tokens, 0)));
-        series->second.output_tokens.add(static_cast<double>(std::max<std::int64_t>(report.usage.output_tokens, 0)));
+        series.input_tokens.add(static_cast<double>(std::max<std::int64_t>(report.usage.input_tokens, 0)));
+        series.output_tokens.add(static_cast<double>(std::max<std::int64_t>(report.usage.output_tokens, 0)));
     }
     const std::string duration = milliseconds(report.duration);
     const std::string input_tokens = std::to_string(report.usage.input_tokens);

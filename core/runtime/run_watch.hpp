@@ -21,12 +21,14 @@ public:
     void on_reward(const RewardDecision& decision, std::chrono::nanoseconds duration) override;
 
 private:
-    /// The series of one model stage, looked up once.
+    /// The series of one model stage; looked up once where the stage names its provider.
     struct ModelSeries {
         observe::Counter ok;
         observe::Counter input_tokens;
         observe::Counter output_tokens;
     };
+
+    ModelSeries series_of(std::string_view provider, std::string_view stage) const;
 
     const std::string pipeline_;
     Log& log_;
