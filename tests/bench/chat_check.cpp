@@ -31,6 +31,11 @@ std::string_view text_at(const json::object& from, std::string_view name) {
     return text == nullptr ? std::string_view() : std::string_view(text->data(), text->size());
 }
 
+std::int64_t number_at(const json::object& from, std::string_view name) {
+    const json::value* found = from.if_contains(name);
+    return found != nullptr && found->is_int64() ? found->get_int64() : 0;
+}
+
 }  // namespace
 
 void ChatCheck::feed(std::string_view bytes, Clock::time_point now) {
@@ -81,7 +86,9 @@ void ChatCheck::take_completion(const json::object& completion, std::string_view
     if (const json::value* error = completion.if_contains("error")) {
         return take_error(*error);
     }
-    has_usage_ = has_usage_ || object_at(completion, "usage") != nullptr;
+    if (const json::object* usage = object_at(completion, "usage")) {
+        take_usage(*usage);
+    }
     if (const std::string_view model = text_at(completion, "model"); !model.empty()) {
         model_ = model;
     }
@@ -112,6 +119,15 @@ void ChatCheck::take_completion(const json::object& completion, std::string_view
         }
         finish_ = finish;
     }
+}
+
+void ChatCheck::take_usage(const json::object& usage) {
+    if (has_usage_) {
+        complain("usage twice");
+    }
+    has_usage_ = true;
+    prompt_tokens_ = number_at(usage, "prompt_tokens");
+    completion_tokens_ = number_at(usage, "completion_tokens");
 }
 
 void ChatCheck::take_error(const json::value& error) {

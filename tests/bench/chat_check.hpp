@@ -3,6 +3,7 @@
 #include "bench/samples.hpp"
 
 #include <chrono>
+#include <cstdint>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -57,11 +58,14 @@ public:
     const std::string& model() const noexcept { return model_; }  // the one that was told last
     const std::string& error_code() const noexcept { return error_code_; }
     bool has_usage() const noexcept { return has_usage_; }
+    std::int64_t prompt_tokens() const noexcept { return prompt_tokens_; }  // as told; 0: not told
+    std::int64_t completion_tokens() const noexcept { return completion_tokens_; }
 
 private:
     void take_line(std::string_view line, Clock::time_point now);
     void take_data(std::string_view data, Clock::time_point now);
     void take_completion(const boost::json::object& completion, std::string_view part, Clock::time_point now);
+    void take_usage(const boost::json::object& usage);
     void take_error(const boost::json::value& error);
     void take_whole();
     void complain(std::string text);
@@ -77,6 +81,8 @@ private:
     std::string fault_;
     bool has_error_ = false;
     bool has_usage_ = false;
+    std::int64_t prompt_tokens_ = 0;
+    std::int64_t completion_tokens_ = 0;
     bool is_marked_done_ = false;
     std::optional<Clock::time_point> first_content_at_;
     Clock::time_point last_content_at_{};

@@ -21,7 +21,7 @@ std::string stream_without_end() {
 
 std::string whole(std::string_view text) {
     return R"({"model":"m","choices":[{"message":{"content":")" + std::string(text) +
-           R"("},"finish_reason":"stop"}],"usage":{"total_tokens":3}})";
+           R"("},"finish_reason":"stop"}],"usage":{"prompt_tokens":2,"completion_tokens":1}})";
 }
 
 ChatOutcome outcome(const ChatCheck::Expected& expected, std::string_view body, int status = 200, bool is_whole = true) {
@@ -74,7 +74,12 @@ TEST(ChatCheck, errors_are_clean_in_the_shape_of_this_api) {
 }
 
 TEST(ChatCheck, a_whole_answer_is_compared) {
-    EXPECT_EQ(outcome(kWhole, whole("one two")), ChatOutcome::good);
+    ChatCheck check(kWhole);
+    check.on_head(200);
+    check.feed(whole("one two"), {});
+    EXPECT_EQ(check.end(true), ChatOutcome::good);
+    EXPECT_EQ(check.prompt_tokens(), 2);
+    EXPECT_EQ(check.completion_tokens(), 1);
     EXPECT_EQ(outcome(kWhole, whole("one")), ChatOutcome::wrong);
     EXPECT_EQ(outcome(kWhole, whole("one two two")), ChatOutcome::wrong);
     EXPECT_EQ(outcome(kWhole, whole("one two").substr(0, 20)), ChatOutcome::wrong);
@@ -92,6 +97,7 @@ TEST(ChatCheck, a_stream_that_repeats_or_lies_is_wrong) {
     EXPECT_EQ(outcome(kStream, text + usage + end), ChatOutcome::wrong) << "no finish reason";
     EXPECT_EQ(outcome(kStream, text + chunk("{}", "\"length\"") + usage + end), ChatOutcome::wrong);
     EXPECT_EQ(outcome(kStream, text + stop + end), ChatOutcome::wrong) << "no usage";
+    EXPECT_EQ(outcome(kStream, text + stop + usage + usage + end), ChatOutcome::wrong);
     EXPECT_EQ(outcome(kStream, text + stop + usage + end + end), ChatOutcome::wrong);
     EXPECT_EQ(outcome(kStream, text + "data: {bro\n\n" + stop + usage + end), ChatOutcome::wrong);
 }

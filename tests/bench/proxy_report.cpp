@@ -165,11 +165,11 @@ std::string to_text(const ProxyReport& report) {
     std::array<char, 512> line{};
     std::snprintf(line.data(),
                   line.size(),
-                  "%s: %s, %d connections, %s, window %.0f s, load runner %.0f %% of a core\n",
+                  "%s: %s, %d connections, %.0f calls/s (0: closed loop), window %.0f s, load runner %.0f %% of a core\n",
                   report.name.c_str(),
                   report.kind.c_str(),
                   report.connections,
-                  report.rate > 0 ? (std::to_string(report.rate) + " calls/s").c_str() : "closed loop",
+                  report.rate,
                   report.window_seconds,
                   100 * report.own_cpu_share);
     std::string out = line.data();
