@@ -16,22 +16,25 @@ namespace {
 /// Counts the request when its reply is known, under the route's name: a path of the client's would be an unbounded label.
 class CountedExchange final : public net::ServerExchange {
 public:
-    CountedExchange(ExchangePtr inner, observe::Metrics& metrics, const config::CorsConfig& cors, std::string_view route)
+    CountedExchange(ExchangePtr inner,
+                    observe::Metrics& metrics,
+                    std::shared_ptr<const config::HostConfig> config,
+                    std::string_view route)
         : inner_(std::move(inner)),
           metrics_(metrics),
-          cors_(cors),
+          config_(std::move(config)),
           origin_(inner_->request().header("origin")),
           route_(route) {}
 
     net::ServerRequest& request() noexcept override { return inner_->request(); }
     void respond(net::ServerResponse response) override {
         metrics_.eco2_http_requests_total.with({route_, std::to_string(response.status)}).add();
-        add_cors_headers(cors_, origin_, response);
+        add_cors_headers(config_->cors, origin_, response);
         inner_->respond(std::move(response));
     }
     void stream(net::ServerResponse head, std::unique_ptr<net::BodySource> source, std::chrono::milliseconds quiet) override {
         metrics_.eco2_http_requests_total.with({route_, std::to_string(head.status)}).add();
-        add_cors_headers(cors_, origin_, head);
+        add_cors_headers(config_->cors, origin_, head);
         inner_->stream(std::move(head), std::move(source), quiet);
     }
     void on_client_gone(std::function<void()> callback) override { inner_->on_client_gone(std::move(callback)); }
@@ -39,7 +42,7 @@ public:
 private:
     ExchangePtr inner_;
     observe::Metrics& metrics_;
-    const config::CorsConfig& cors_;
+    const std::shared_ptr<const config::HostConfig> config_;
     const std::string origin_;
     std::string_view route_;
 };
@@ -183,18 +186,18 @@ std::vector<Route> Api::run_routes() {
 void Api::handle(const ExchangePtr& exchange) {
     auto& request = exchange->request();
     if (is_preflight(request)) {
-        return exchange->respond(preflight_response(host_.config().cors, request));
+        return exchange->respond(preflight_response(host_.config()->cors, request));
     }
     auto found = router_.find(request.method == "HEAD" ? "GET" : std::string_view(request.method), request.path);
     if (found.route != nullptr) {
         return found.route->handler(
-            std::make_shared<CountedExchange>(exchange, host_.metrics(), host_.config().cors, found.route->path), found.values);
+            std::make_shared<CountedExchange>(exchange, host_.metrics(), host_.config(), found.route->path), found.values);
     }
     auto response = error_response(found.allowed.empty() ? fail(Errc::not_found) : fail(Errc::method_not_allowed));
     if (!found.allowed.empty()) {
         response.headers.emplace_back("allow", found.allowed);
     }
-    CountedExchange(exchange, host_.metrics(), host_.config().cors, "other").respond(std::move(response));
+    CountedExchange(exchange, host_.metrics(), host_.config(), "other").respond(std::move(response));
 }
 
 void Api::index(const ExchangePtr& exchange) const {
@@ -207,14 +210,14 @@ void Api::index(const ExchangePtr& exchange) const {
 }
 
 void Api::pipelines(const ExchangePtr& exchange) const {
-    if (const auto caller = access_->authenticator->authenticate(exchange->request()); !caller) {
+    if (const auto caller = access_->authenticator()->authenticate(exchange->request()); !caller) {
         return exchange->respond(error_response(caller.error()));
     }
     if (!host_.is_loaded()) {
         return exchange->respond(error_response(fail(Errc::not_ready)));
     }
     std::string body;
-    for (const auto* pipeline : host_.pipelines()) {
+    for (const auto& pipeline : host_.pipelines()) {
         body += (body.empty() ? "" : ",") + pipeline_json(pipeline->definition());
     }
     exchange->respond(json_response(200, R"({"pipelines":[)" + body + "]}"));

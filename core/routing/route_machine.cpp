@@ -288,7 +288,9 @@ RouteMachine::Step RouteMachine::in_queue(const std::vector<std::size_t>& limite
     if (now >= queued_until_) {
         return refused("the wait was too long");
     }
-    return wait_until(std::clamp(ready_at, now + milliseconds(1), std::max(queued_until_, now + milliseconds(1))));
+    // Places that are given up make turns come sooner than the board can tell: looked at each second.
+    const auto soonest = now + milliseconds(1);
+    return wait_until(std::clamp(ready_at, soonest, std::max(soonest, std::min(queued_until_, now + std::chrono::seconds(1)))));
 }
 
 /// Every target is thought to be down. One attempt is made all the same, since nobody else can answer; but no more than one.

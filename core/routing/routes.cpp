@@ -112,6 +112,9 @@ private:
             return fail(Errc::config_invalid, "route " + route.name + " has no targets");
         }
         std::vector<ProviderDoor*> providers;
+        if (std::any_of(route.targets.begin(), route.targets.end(), [&](const auto& to) { return !is_missing(to); })) {
+            std::erase_if(route.targets, [&](const auto& to) { return is_missing(to); });
+        }
         for (const auto& target : route.targets) {
             auto* provider = doors_.provider(target.provider);
             if (provider == nullptr) {
@@ -130,6 +133,10 @@ private:
         auto wired =
             std::make_shared<WiredRoute>(WiredRoute{std::move(route), std::move(providers), router, *board_, prices_, doors_});
         return std::make_unique<Route>(std::move(wired));
+    }
+
+    bool is_missing(const RouteTarget& target) const {
+        return doors_.provider(target.provider) == nullptr && doors_.may_be_missing(target.provider);
     }
 
     RoutingDefinition definition_;

@@ -218,8 +218,14 @@ public:
         if (routes == nullptr) {
             board = std::make_shared<TargetBoard>(definition, clock, 1);
             const auto find = [this](std::string_view id) { return providers.find(id); };
-            auto made =
-                Routes::make(definition, board, {find, [](std::string_view) { return nullptr; }, executor, clock, records});
+            auto made = Routes::make(definition,
+                                     board,
+                                     {find,
+                                      [](std::string_view) { return nullptr; },
+                                      [](std::string_view) { return false; },
+                                      executor,
+                                      clock,
+                                      records});
             routes = made ? *made : nullptr;
         }
         auto request = std::make_shared<GenerateRequest>();
