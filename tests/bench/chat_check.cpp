@@ -4,7 +4,9 @@
 #include <boost/json/parse.hpp>
 
 #include <algorithm>
+#include <array>
 #include <cstddef>
+#include <ostream>
 
 namespace eco2::bench {
 namespace {
@@ -37,6 +39,11 @@ std::int64_t number_at(const json::object& from, std::string_view name) {
 }
 
 }  // namespace
+
+std::ostream& operator<<(std::ostream& out, ChatOutcome outcome) {
+    constexpr std::array<std::string_view, 5> kNames{"good", "clean_error", "broken", "wrong", "late"};
+    return out << kNames.at(static_cast<std::size_t>(outcome));
+}
 
 void ChatCheck::feed(std::string_view bytes, Clock::time_point now) {
     if (rest_.size() + bytes.size() > kBytesMax) {

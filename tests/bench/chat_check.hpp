@@ -4,6 +4,7 @@
 
 #include <chrono>
 #include <cstdint>
+#include <iosfwd>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -23,6 +24,8 @@ enum class ChatOutcome {
     wrong,        // it passes as whole, and is not the expected answer
     late,         // it did not end in time
 };
+
+std::ostream& operator<<(std::ostream& out, ChatOutcome outcome);
 
 /// Watches one answer of `POST /v1/chat/completions`, streamed or whole. Reads by itself rather than with the product's own
 /// reader, so that a common mistake cannot hide.
