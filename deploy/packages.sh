@@ -6,7 +6,7 @@ set -euo pipefail
 build_packages=(g++ cmake ninja-build ccache pkg-config git ca-certificates
     libboost1.81-dev libboost-json1.81-dev libboost-url1.81-dev libssl-dev libspdlog-dev libtomlplusplus-dev libcli11-dev
     libjwt-dev libpoco-dev libsqlite3-dev prometheus-cpp-dev libvips-dev rapidjson-dev)
-test_packages=(libgtest-dev libgmock-dev libbenchmark-dev clang-16 clang-format-14 chromium curl file python3)
+test_packages=(libgtest-dev libgmock-dev libbenchmark-dev clang-16 clang-format-14 chromium curl file nginx-light python3)
 
 case "${1:-}" in
     build) wanted=("${build_packages[@]}") ;;

@@ -47,5 +47,9 @@ tests/tidy/clang_syntax.sh build/clang
 if [ $full = yes ]; then
     step "load figures"
     tests/bench/run_load.sh
+    step "a storm of faults"
+    tests/bench/fault_storm.sh
+    step "limits"
+    tests/bench/rate_limits.sh
 fi
 step "all passed"

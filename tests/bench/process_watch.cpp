@@ -1,12 +1,68 @@
 #include "bench/process_watch.hpp"
 
+#include <system_error>
+
 #include <unistd.h>
 
+#include <filesystem>
 #include <fstream>
+#include <map>
 #include <sstream>
 #include <string>
+#include <vector>
 
 namespace eco2::bench {
+
+namespace {
+
+int parent_of(int pid) {
+    std::ifstream stat("/proc/" + std::to_string(pid) + "/stat");
+    std::string line;
+    if (!std::getline(stat, line)) {
+        return 0;  // it has ended
+    }
+    std::istringstream rest(line.substr(line.rfind(')') + 1));
+    char state = 0;
+    int parent = 0;
+    rest >> state >> parent;
+    return parent;
+}
+
+std::vector<int> all_processes() {
+    std::vector<int> pids;
+    std::error_code ec;
+    for (const auto& entry : std::filesystem::directory_iterator("/proc", ec)) {
+        const std::string name = entry.path().filename();
+        if (name.find_first_not_of("0123456789") == std::string::npos) {
+            pids.push_back(std::stoi(name));
+        }
+    }
+    return pids;
+}
+
+}  // namespace
+
+ProcessUse process_tree_use(int pid) {
+    ProcessUse use = process_use(pid);
+    if (!use.is_there) {
+        return use;
+    }
+    std::multimap<int, int> children;
+    for (const int other : all_processes()) {
+        children.emplace(parent_of(other), other);
+    }
+    std::vector<int> tree{pid};
+    for (std::size_t i = 0; i < tree.size(); ++i) {
+        for (auto [at, end] = children.equal_range(tree[i]); at != end; ++at) {
+            const ProcessUse child = process_use(at->second);
+            use.cpu_seconds += child.cpu_seconds;
+            use.rss_kib += child.rss_kib;
+            use.threads += child.threads;
+            tree.push_back(at->second);
+        }
+    }
+    return use;
+}
 
 ProcessUse process_use(int pid) {
     ProcessUse use;

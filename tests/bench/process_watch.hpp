@@ -15,4 +15,9 @@ struct ProcessUse {
 /// Blocks: reads two small files of /proc. pid 0: not there.
 ProcessUse process_use(int pid);
 
+/// The same, of the process and of all that it has started and that still runs: a server with workers.
+///
+/// Blocks: reads all of /proc's processes.
+ProcessUse process_tree_use(int pid);
+
 }  // namespace eco2::bench
