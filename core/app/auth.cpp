@@ -78,11 +78,45 @@ Result<std::string> user_header(const net::ServerRequest& request) {
     return to_lower_ascii(*user);
 }
 
+/// `text` against literals and `*`. Linear but for the last star.
+bool fits(std::string_view glob, std::string_view text) noexcept {
+    std::size_t at = 0;
+    std::size_t star = std::string_view::npos;
+    std::size_t star_text = 0;
+    for (std::size_t i = 0; i < text.size();) {
+        if (at < glob.size() && glob[at] == '*') {
+            star = at++;
+            star_text = i;
+        } else if (at < glob.size() && glob[at] == text[i]) {
+            ++at;
+            ++i;
+        } else if (star != std::string_view::npos) {
+            at = star + 1;
+            i = ++star_text;
+        } else {
+            return false;
+        }
+    }
+    return glob.find_first_not_of('*', at) == std::string_view::npos;
+}
+
 bool holds(const std::vector<std::string>& names, std::string_view name) {
     return names.empty() || name.empty() || std::find(names.begin(), names.end(), name) != names.end();
 }
 
 }  // namespace
+
+bool Caller::may(std::string_view scope) const noexcept {
+    return holds(scopes, scope);
+}
+
+bool Caller::may_use_pipeline(std::string_view name) const noexcept {
+    return holds(pipelines, name);
+}
+
+bool Caller::may_use_model(std::string_view name) const noexcept {
+    return models.empty() || std::any_of(models.begin(), models.end(), [&](const auto& glob) { return fits(glob, name); });
+}
 
 Result<std::shared_ptr<const Authenticator>> Authenticator::make(const config::HostConfig& config,
                                                                  Log& log,
@@ -159,6 +193,10 @@ Result<Caller> Authenticator::by_key(std::string_view token, const net::ServerRe
     caller.user_id = key->user_id;
     caller.scopes = key->scopes;
     caller.pipelines = key->pipelines;
+    caller.models = key->models;
+    caller.requests_per_minute = key->requests_per_minute;
+    caller.tokens_per_minute = key->tokens_per_minute;
+    caller.spend_max_picousd = key->spend_max_picousd;
     if (key->is_for_users && !request.header("x-user-id").empty()) {
         auto user = user_header(request);
         if (!user) {
@@ -213,10 +251,10 @@ Result<Caller> Authenticator::authorize(const net::ServerRequest& request,
     if (!caller) {
         return caller;
     }
-    if (!holds(caller->scopes, scope)) {
+    if (!caller->may(scope)) {
         return fail(Errc::forbidden, "this API key lacks the scope \"" + std::string(scope) + "\"");
     }
-    if (!holds(caller->pipelines, pipeline)) {
+    if (!caller->may_use_pipeline(pipeline)) {
         return fail(Errc::forbidden, "this API key is not for pipeline \"" + shorten(pipeline, 80) + "\"");
     }
     return caller;
