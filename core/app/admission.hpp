@@ -41,9 +41,14 @@ public:
     /// Calls one of the two once, later or from inside. `wants_fingerprint`: of the body, for idempotency.
     void admit(const ExchangePtr& exchange, std::string_view pipeline, bool wants_fingerprint, Then then);
 
+    /// The same for a request that came in another form: `caller` may use the pipeline, `request` is what it is asked.
+    void admit_known(
+        const ExchangePtr& exchange, std::string_view pipeline, std::string user_id, ScanRequest request, Then then);
+
 private:
     struct Work;
 
+    bool find_pipeline(const std::shared_ptr<Work>& work, std::string_view pipeline, std::string user_id);
     void read_body(const std::shared_ptr<Work>& work);
     void with_request(const std::shared_ptr<Work>& work);
     void with_url(const std::shared_ptr<Work>& work);

@@ -9,10 +9,12 @@ namespace {
 
 /// Whether a finish_reason stands there that is a text. Inside of a string its quotes would be escaped.
 bool holds_finish(std::string_view choices) noexcept {
-    constexpr std::string_view kName = "\"finish_reason\"";
+    // 'h' is rare in a chunk, a quote is not: find looks for the first character first.
+    constexpr std::string_view kName = "h_reason\"";
+    constexpr std::string_view kHead = "\"finis";
     for (auto at = choices.find(kName); at != std::string_view::npos; at = choices.find(kName, at + kName.size())) {
         const auto value = choices.find_first_not_of(" \t\r\n:", at + kName.size());
-        if (value != std::string_view::npos && choices[value] == '"') {
+        if (value != std::string_view::npos && choices[value] == '"' && choices.substr(0, at).ends_with(kHead)) {
             return true;
         }
     }

@@ -22,7 +22,8 @@ void append_frame(std::string& out, std::string_view head, std::string_view tail
     const auto begin = out.size();
     out += head;
     out += tail;
-    if (out.find_first_of("\r\n", begin) != std::string::npos) {
+    // Two searches for one character each are vectorised, one for either of two is not.
+    if (out.find('\n', begin) != std::string::npos || out.find('\r', begin) != std::string::npos) {
         for (auto i = begin; i < out.size(); ++i) {
             out[i] = out[i] == '\n' || out[i] == '\r' ? ' ' : out[i];
         }
