@@ -93,24 +93,50 @@ void Admitter::admit(const ExchangePtr& exchange, std::string_view pipeline, The
     if (!caller) {
         return work->refuse(caller.error());
     }
+    if (find_pipeline(work, pipeline, std::move(caller->user_id))) {
+        work->content_type = request.header("content-type");
+        work->body = std::move(request.body);
+        read_body(work);
+    }
+}
+
+void Admitter::admit_known(
+    const ExchangePtr& exchange, std::string_view pipeline, std::string user_id, ScanRequest request, Then then) {
+    auto work = std::make_shared<Work>();
+    work->admission = std::make_shared<Admission>();
+    work->then = std::move(then);
+    work->admission->exchange = exchange;
+    work->admission->id = new_uuid();
+    work->request = std::move(request);
+    if (find_pipeline(work, pipeline, std::move(user_id))) {
+        with_request(work);
+    }
+}
+
+/// False: refused.
+bool Admitter::find_pipeline(const std::shared_ptr<Work>& work, std::string_view pipeline, std::string user_id) {
+    auto& admission = *work->admission;
+    const auto refuse = [&](Errc code) {
+        work->refuse(fail(code));
+        return false;
+    };
     if (host_.is_draining()) {
-        return work->refuse(fail(Errc::draining));
+        return refuse(Errc::draining);
     }
     if (!host_.is_loaded()) {
-        return work->refuse(fail(Errc::not_ready));
+        return refuse(Errc::not_ready);
     }
     admission.context = host_.pipeline(pipeline);
     if (admission.context == nullptr) {
-        return work->refuse(fail(host_.is_configured(pipeline) ? Errc::not_ready : Errc::not_found));
+        return refuse(host_.is_configured(pipeline) ? Errc::not_ready : Errc::not_found);
     }
-    admission.input.user_id = std::move(caller->user_id);
+    const auto& request = admission.exchange->request();
+    admission.input.user_id = std::move(user_id);
     if (const auto traceparent = request.header("traceparent"); is_traceparent(traceparent)) {
         admission.input.traceparent = traceparent;
     }
     admission.input.language = admission.context->pipeline->language(request.header("accept-language"));
-    work->content_type = request.header("content-type");
-    work->body = std::move(request.body);
-    read_body(work);
+    return true;
 }
 
 void Admitter::read_body(const std::shared_ptr<Work>& work) {

@@ -45,6 +45,10 @@ public:
     /// Calls start or refuse once, later or from inside, unless recall answers.
     void admit(const ExchangePtr& exchange, std::string_view pipeline, Then then);
 
+    /// The same for a request that came in another form: `caller` may use the pipeline, `request` is what it is asked.
+    void admit_known(
+        const ExchangePtr& exchange, std::string_view pipeline, std::string user_id, ScanRequest request, Then then);
+
 private:
     struct Work;
     /// What a configuration says about photos.
@@ -53,6 +57,7 @@ private:
     /// Of the configuration in force; made anew after each reload.
     std::shared_ptr<const PhotoRules> photo_rules();
 
+    bool find_pipeline(const std::shared_ptr<Work>& work, std::string_view pipeline, std::string user_id);
     void read_body(const std::shared_ptr<Work>& work);
     void with_request(const std::shared_ptr<Work>& work);
     void with_new_request(const std::shared_ptr<Work>& work);

@@ -5,7 +5,9 @@
 #include "app/run_api.hpp"
 #include "app/scan_api.hpp"
 #include "app/scan_frames.hpp"
+#include "base/ids.hpp"
 #include "base/text.hpp"
+#include "protocol/chat_error.hpp"
 #include "runtime/version.hpp"
 
 #include <utility>
@@ -115,15 +117,26 @@ net::ServerResponse error_response(const Error& error) {
     return response;
 }
 
+/// The path is not known here: the body has both shapes, so that every client finds its own.
 net::ServerResponse Api::refuse(const Error& error) {
     auto response = error_response(error);
+    response.body.pop_back();
+    response.body += "," + chat_error_json(chat_error(error)).substr(1);
+    response.headers.emplace_back("x-request-id", new_uuid());
     host_.metrics().eco2_http_requests_total.with({"refused", std::to_string(response.status)}).add();
     return response;
 }
 
-Api::Api(runtime::Host& host, std::shared_ptr<Access> access) : host_(host), access_(std::move(access)) {
+Api::Api(runtime::Host& host, std::shared_ptr<Access> access)
+    : host_(host),
+      access_(std::move(access)),
+      admitter_(std::make_shared<Admitter>(host_, access_)),
+      pipeline_models_(host_, admitter_) {
     auto routes = own_routes();
     for (auto& route : run_routes()) {
+        routes.push_back(std::move(route));
+    }
+    for (auto& route : std::make_shared<FrontDoor>(front_doors())->routes()) {
         routes.push_back(std::move(route));
     }
     router_ = Router(std::move(routes));
@@ -146,11 +159,33 @@ std::vector<Route> Api::own_routes() {
     };
 }
 
+FrontDoors Api::front_doors() {
+    const auto authenticate = [access = access_](const net::ServerRequest& request) {
+        return access->authenticator->authenticate(request);
+    };
+    const auto available = [this]() -> Result<void> {
+        if (host_.is_draining() || !host_.is_loaded()) {
+            return fail(host_.is_draining() ? Errc::draining : Errc::not_ready);
+        }
+        return {};
+    };
+    // Until there are routes, the first provider takes every model.
+    const auto find = [this](std::string_view) -> ProviderDoor* {
+        for (const auto& plugin : host_.config().plugins) {
+            if (auto* provider = host_.plugins().provider(plugin.id); provider != nullptr) {
+                return provider;
+            }
+        }
+        return nullptr;
+    };
+    const auto models = [] { return std::vector<std::string>(); };
+    return {authenticate, available, find, models, &pipeline_models_, nullptr, host_.threads(), system_clock()};
+}
+
 /// The scan's endpoints are those of every pipeline, at a path of their own, and the seed's.
 std::vector<Route> Api::run_routes() {
-    const auto admitter = std::make_shared<Admitter>(host_, access_);
-    const auto scan = std::make_shared<ScanApi>(host_, access_, admitter);
-    const auto runs = std::make_shared<RunApi>(host_, access_, admitter);
+    const auto scan = std::make_shared<ScanApi>(host_, access_, admitter_);
+    const auto runs = std::make_shared<RunApi>(host_, access_, admitter_);
     const auto name = [](const PathValues& values) {
         const auto pipeline = values.at("pipeline");
         return pipeline.empty() ? std::string(ScanApi::kPipeline) : std::string(pipeline);
@@ -193,7 +228,8 @@ void Api::handle(const ExchangePtr& exchange) {
         return found.route->handler(
             std::make_shared<CountedExchange>(exchange, host_.metrics(), host_.config(), found.route->path), found.values);
     }
-    auto response = error_response(found.allowed.empty() ? fail(Errc::not_found) : fail(Errc::method_not_allowed));
+    const auto error = fail(found.allowed.empty() ? Errc::not_found : Errc::method_not_allowed);
+    auto response = FrontDoor::is_front(request.path) ? FrontDoor::refusal(request, error) : error_response(error);
     if (!found.allowed.empty()) {
         response.headers.emplace_back("allow", found.allowed);
     }

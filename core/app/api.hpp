@@ -1,6 +1,9 @@
 #pragma once
 
 #include "app/access.hpp"
+#include "app/admission.hpp"
+#include "app/front_door.hpp"
+#include "app/front_pipeline.hpp"
 #include "app/router.hpp"
 #include "net/server.hpp"
 #include "runtime/host.hpp"
@@ -26,6 +29,7 @@ public:
 private:
     std::vector<Route> own_routes();
     std::vector<Route> run_routes();
+    FrontDoors front_doors();
     void index(const ExchangePtr& exchange) const;
     void pipelines(const ExchangePtr& exchange) const;
     void health(const ExchangePtr& exchange) const;
@@ -34,6 +38,8 @@ private:
 
     runtime::Host& host_;
     const std::shared_ptr<Access> access_;
+    const std::shared_ptr<Admitter> admitter_;
+    HostPipelines pipeline_models_;
     Router router_;
 };
 

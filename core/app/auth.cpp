@@ -89,6 +89,18 @@ bool holds(const std::vector<std::string>& names, std::string_view name) {
 
 }  // namespace
 
+bool Caller::may(std::string_view scope) const noexcept {
+    return holds(scopes, scope);
+}
+
+bool Caller::may_use_pipeline(std::string_view name) const noexcept {
+    return holds(pipelines, name);
+}
+
+bool Caller::may_use_model(std::string_view name) const noexcept {
+    return models.empty() || std::any_of(models.begin(), models.end(), [&](const auto& glob) { return glob_matches(glob, name); });
+}
+
 Result<std::shared_ptr<const Authenticator>> Authenticator::make(const config::HostConfig& config,
                                                                  Log& log,
                                                                  const Clock& clock) {
@@ -178,6 +190,10 @@ Result<Caller> Authenticator::by_key(std::string_view token, const net::ServerRe
     caller.user_id = key->user_id;
     caller.scopes = key->scopes;
     caller.pipelines = key->pipelines;
+    caller.models = key->models;
+    caller.requests_per_minute = key->requests_per_minute;
+    caller.tokens_per_minute = key->tokens_per_minute;
+    caller.spend_max_picousd = key->spend_max_picousd;
     if (key->is_for_users && !request.header("x-user-id").empty()) {
         auto user = user_header(request);
         if (!user) {
@@ -231,10 +247,10 @@ Result<Caller> Authenticator::authorize(const net::ServerRequest& request,
     if (!caller) {
         return caller;
     }
-    if (!holds(caller->scopes, scope)) {
+    if (!caller->may(scope)) {
         return fail(Errc::forbidden, "this API key lacks the scope \"" + std::string(scope) + "\"");
     }
-    if (!holds(caller->pipelines, pipeline)) {
+    if (!caller->may_use_pipeline(pipeline)) {
         return fail(Errc::forbidden, "this API key is not for pipeline \"" + shorten(pipeline, 80) + "\"");
     }
     return caller;

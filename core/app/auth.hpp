@@ -6,6 +6,7 @@
 #include "net/server.hpp"
 #include "store/key_ring.hpp"
 
+#include <cstdint>
 #include <memory>
 #include <string>
 #include <string_view>
@@ -19,6 +20,7 @@ inline constexpr std::string_view kNobody = "00000000-0000-0000-0000-00000000000
 /// What a caller may do, as keys name it.
 inline constexpr std::string_view kScopeRun = "run";    // start and cancel their own
 inline constexpr std::string_view kScopeRead = "read";  // see their own
+inline constexpr std::string_view kScopeChat = "chat";  // use the front door
 
 /// Who sent a request, and how that is known.
 struct Caller {
@@ -30,6 +32,15 @@ struct Caller {
     std::string key_id;                  // of an API key
     std::vector<std::string> scopes;     // empty: all
     std::vector<std::string> pipelines;  // empty: all
+    // of an API key, for the front door; 0: no limit
+    std::vector<std::string> models;  // globs; empty: all
+    std::int64_t requests_per_minute = 0;
+    std::int64_t tokens_per_minute = 0;
+    std::int64_t spend_max_picousd = 0;
+
+    bool may(std::string_view scope) const noexcept;
+    bool may_use_pipeline(std::string_view name) const noexcept;
+    bool may_use_model(std::string_view name) const noexcept;
 };
 
 /// Who sent a request.

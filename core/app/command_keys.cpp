@@ -3,7 +3,9 @@
 #include "base/text.hpp"
 #include "base/utc.hpp"
 
+#include <array>
 #include <charconv>
+#include <cmath>
 #include <cstdio>
 #include <ctime>
 #include <utility>
@@ -12,6 +14,7 @@ namespace eco2::app {
 namespace {
 
 constexpr std::int64_t kSecondNs = 1'000'000'000;
+constexpr double kPicousdPerUsd = 1e12;
 
 int tell(const Error& error) {
     print_error(error);
@@ -52,8 +55,9 @@ Result<store::NewKey> key_of(const KeyOptions& options) {
         return fail(Errc::invalid_field, "--user must be a UUID");
     }
     for (const auto& scope : options.scopes) {
-        if (scope != kScopeRun && scope != kScopeRead) {
-            return fail(Errc::invalid_field, "--scope \"" + shorten(scope, 40) + "\" is not known; there are run and read");
+        if (scope != kScopeRun && scope != kScopeRead && scope != kScopeChat) {
+            return fail(Errc::invalid_field,
+                        "--scope \"" + shorten(scope, 40) + "\" is not known; there are run, read and chat");
         }
     }
     key.name = options.name;
@@ -62,6 +66,10 @@ Result<store::NewKey> key_of(const KeyOptions& options) {
     key.scopes = options.scopes;
     key.pipelines = options.pipelines;
     key.expires_ns = *expiry;
+    key.models = options.models;
+    key.requests_per_minute = options.requests_per_minute;
+    key.tokens_per_minute = options.tokens_per_minute;
+    key.spend_max_picousd = std::llround(options.spend_max_usd * kPicousdPerUsd);
     return made;
 }
 
@@ -77,6 +85,30 @@ std::string time_json(std::int64_t wall_ns) {
     return wall_ns == 0 ? "null" : json_quote(utc_text(wall_ns));
 }
 
+std::string limit_json(std::int64_t limit) {
+    return limit == 0 ? "null" : std::to_string(limit);
+}
+
+std::string usd_text(std::int64_t picousd) {
+    std::array<char, 40> text{};
+    std::snprintf(text.data(), text.size(), "%.6f", static_cast<double>(picousd) / kPicousdPerUsd);
+    return text.data();
+}
+
+/// What a key may do at the front door, in words; empty: all.
+std::string chat_words(const store::ApiKey& key) {
+    std::string out;
+    if (!key.models.empty()) {
+        out += ", models";
+        for (const auto& model : key.models) {
+            out += " " + model;
+        }
+    }
+    out += key.requests_per_minute == 0 ? "" : ", rpm " + std::to_string(key.requests_per_minute);
+    out += key.tokens_per_minute == 0 ? "" : ", tpm " + std::to_string(key.tokens_per_minute);
+    return out + (key.spend_max_picousd == 0 ? "" : ", cap USD " + usd_text(key.spend_max_picousd));
+}
+
 std::string key_json(const store::ApiKey& key, const std::string& text) {
     std::string out = "{\"id\":" + json_quote(key.id);
     out += text.empty() ? "" : ",\"key\":" + json_quote(text);
@@ -84,6 +116,9 @@ std::string key_json(const store::ApiKey& key, const std::string& text) {
            ",\"user_id\":" + json_quote(key.user_id);
     out += std::string(",\"for_users\":") + (key.is_for_users ? "true" : "false");
     out += ",\"scopes\":" + list_json(key.scopes) + ",\"pipelines\":" + list_json(key.pipelines);
+    out += ",\"models\":" + list_json(key.models) + ",\"requests_per_minute\":" + limit_json(key.requests_per_minute) +
+           ",\"tokens_per_minute\":" + limit_json(key.tokens_per_minute);
+    out += ",\"usd_cap\":" + (key.spend_max_picousd == 0 ? "null" : usd_text(key.spend_max_picousd));
     out += ",\"created_at\":" + time_json(key.created_ns) + ",\"expires_at\":" + time_json(key.expires_ns);
     return out + ",\"revoked_at\":" + time_json(key.revoked_ns) + "}";
 }
@@ -160,13 +195,14 @@ int list_keys(const CommonOptions& common) {
             if (common.is_json) {
                 std::printf("%s\n", key_json(key, {}).c_str());
             } else {
-                std::printf("%s  ...%s  %-22s  %-20s  scopes %s, pipelines %s, user %s%s\n",
+                std::printf("%s  ...%s  %-22s  %-20s  scopes %s, pipelines %s%s, user %s%s\n",
                             key.id.c_str(),
                             key.ending.c_str(),
                             state_of(key).c_str(),
                             key.name.c_str(),
                             words(key.scopes).c_str(),
                             words(key.pipelines).c_str(),
+                            chat_words(key).c_str(),
                             key.user_id.c_str(),
                             key.is_for_users ? " and others" : "");
             }

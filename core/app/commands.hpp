@@ -6,6 +6,7 @@
 #include "runtime/host.hpp"
 
 #include <chrono>
+#include <cstdint>
 #include <filesystem>
 #include <memory>
 #include <optional>
@@ -52,6 +53,11 @@ struct KeyOptions {
     std::vector<std::string> scopes;     // empty: all
     std::vector<std::string> pipelines;  // empty: all
     std::string expires = "365d";        // "30d", "2027-01-31" or "never"
+    // of the front door; 0: no limit
+    std::vector<std::string> models;  // globs; empty: all
+    std::int64_t requests_per_minute = 0;
+    std::int64_t tokens_per_minute = 0;
+    double spend_max_usd = 0;
 };
 
 struct LedgerOptions {

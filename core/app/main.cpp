@@ -92,10 +92,22 @@ void add_keys(CLI::App& app, CommonOptions& common, int& exit_code) {
     create->add_option("--name", options->name, "What it is for, for people")->required();
     create->add_option("--user", options->user, "UUID of the user whose runs it starts and sees (default: a new one)");
     create->add_flag("--for-users", options->is_for_users, "An app's back end: its x-user-id header names the user");
-    create->add_option("--scope", options->scopes, "run (submit, cancel), read (default: both)")->delimiter(',');
+    create->add_option("--scope", options->scopes, "run (submit, cancel), read, chat (default: all)")->delimiter(',');
     create->add_option("--pipeline", options->pipelines, "Only for these pipelines (default: all)")->delimiter(',');
+    create->add_option("--models", options->models, "Of the front door, only these: names or globs (default: all)")
+        ->delimiter(',');
+    create->add_option("--rpm", options->requests_per_minute, "Chat requests of any minute (default: no limit)")
+        ->check(CLI::Range(std::int64_t{1}, std::int64_t{1'000'000'000}));
+    create
+        ->add_option(
+            "--tpm", options->tokens_per_minute, "Tokens of chat requests, in and out, of any minute (default: no limit)")
+        ->check(CLI::Range(std::int64_t{1}, std::int64_t{1'000'000'000'000}));
+    create->add_option("--usd-cap", options->spend_max_usd, "USD that it may spend in all (default: no limit)")
+        ->check(CLI::Range(0.000001, 1'000'000.0));
     create->add_option("--expires", options->expires, "30d, 2027-01-31 or never")->capture_default_str();
-    create->footer("Example:\n  eco2 keys create --name app-backend --for-users --scope run,read --expires 90d");
+    create->footer(
+        "Example:\n  eco2 keys create --name app-backend --for-users --scope run,read --expires 90d\n"
+        "  eco2 keys create --name team-a --scope chat --models 'gpt-*' --rpm 60 --tpm 100000 --usd-cap 50");
     create->callback([&, options] { exit_code = eco2::app::create_key(common, *options); });
     auto* list = command->add_subcommand("list", "Show all keys, without their secrets");
     add_common(*list, common);

@@ -14,7 +14,7 @@ using Poco::Data::Keywords::into;
 using Poco::Data::Keywords::now;
 using Poco::Data::Keywords::use;
 
-constexpr int kSchemaVersion = 1;
+constexpr int kSchemaVersion = 2;
 
 /// Scopes and pipelines are names without commas.
 std::string join(const std::vector<std::string>& names) {
@@ -33,6 +33,23 @@ std::vector<std::string> split(const std::string& text) {
         begin = end + 1;
     }
     return names;
+}
+
+/// Schema 1.
+void make_first_table(Poco::Data::Session& session) {
+    session << "CREATE TABLE keys(id TEXT PRIMARY KEY, name TEXT NOT NULL, secret_hash TEXT NOT NULL, ending TEXT NOT NULL,"
+               " user_id TEXT NOT NULL, is_for_users INTEGER NOT NULL, scopes TEXT NOT NULL, pipelines TEXT NOT NULL,"
+               " created_ns INTEGER NOT NULL, expires_ns INTEGER NOT NULL, revoked_ns INTEGER NOT NULL) WITHOUT ROWID",
+        now;
+}
+
+/// Schema 2. A key that was made before there was a front door does not open it.
+void add_front_door(Poco::Data::Session& session) {
+    session << "UPDATE keys SET scopes = 'run,read' WHERE scopes = ''", now;
+    session << "ALTER TABLE keys ADD COLUMN models TEXT NOT NULL DEFAULT ''", now;
+    session << "ALTER TABLE keys ADD COLUMN requests_per_minute INTEGER NOT NULL DEFAULT 0", now;
+    session << "ALTER TABLE keys ADD COLUMN tokens_per_minute INTEGER NOT NULL DEFAULT 0", now;
+    session << "ALTER TABLE keys ADD COLUMN spend_max_picousd INTEGER NOT NULL DEFAULT 0", now;
 }
 
 }  // namespace
@@ -54,11 +71,11 @@ KeyFile::KeyFile(const std::filesystem::path& path) : impl_(std::make_unique<Imp
 KeyFile::~KeyFile() = default;
 
 Result<void> KeyFile::prepare() {
-    return prepare_sqlite(impl_->options, kSchemaVersion, [](Poco::Data::Session& session, int) {
-        session << "CREATE TABLE keys(id TEXT PRIMARY KEY, name TEXT NOT NULL, secret_hash TEXT NOT NULL, ending TEXT NOT NULL,"
-                   " user_id TEXT NOT NULL, is_for_users INTEGER NOT NULL, scopes TEXT NOT NULL, pipelines TEXT NOT NULL,"
-                   " created_ns INTEGER NOT NULL, expires_ns INTEGER NOT NULL, revoked_ns INTEGER NOT NULL) WITHOUT ROWID",
-            now;
+    return prepare_sqlite(impl_->options, kSchemaVersion, [](Poco::Data::Session& session, int found) {
+        if (found == 0) {
+            make_first_table(session);
+        }
+        add_front_door(session);
     });
 }
 
@@ -70,10 +87,14 @@ Result<void> KeyFile::add(const ApiKey& key) {
         auto pipelines = join(key.pipelines);
         Poco::Int64 created = key.created_ns;
         Poco::Int64 expires = key.expires_ns;
+        auto models = join(key.models);
+        Poco::Int64 requests = key.requests_per_minute;
+        Poco::Int64 tokens = key.tokens_per_minute;
+        Poco::Int64 spend = key.spend_max_picousd;
         connection.begin();
-        connection.session() << "INSERT INTO keys VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 0)", use(row.id), use(row.name),
-            use(row.secret_hash), use(row.ending), use(row.user_id), use(is_for_users), use(scopes), use(pipelines),
-            use(created), use(expires), now;
+        connection.session() << "INSERT INTO keys VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 0, ?, ?, ?, ?)", use(row.id),
+            use(row.name), use(row.secret_hash), use(row.ending), use(row.user_id), use(is_for_users), use(scopes),
+            use(pipelines), use(created), use(expires), use(models), use(requests), use(tokens), use(spend), now;
         connection.commit();
         return {};
     });
@@ -98,8 +119,9 @@ Result<void> KeyFile::revoke(const std::string& id, std::int64_t wall_ns) {
 Result<std::vector<ApiKey>> KeyFile::all() {
     return impl_->with([&](SqliteConnection& connection) -> Result<std::vector<ApiKey>> {
         Poco::Data::Statement select(connection.session());
-        select << "SELECT id, name, secret_hash, ending, user_id, is_for_users, scopes, pipelines, created_ns, expires_ns,"
-                  " revoked_ns FROM keys ORDER BY created_ns",
+        select
+            << "SELECT id, name, secret_hash, ending, user_id, is_for_users, scopes, pipelines, created_ns, expires_ns,"
+               " revoked_ns, models, requests_per_minute, tokens_per_minute, spend_max_picousd FROM keys ORDER BY created_ns",
             now;
         const Poco::Data::RecordSet rows(select);
         std::vector<ApiKey> keys;
@@ -116,7 +138,11 @@ Result<std::vector<ApiKey>> KeyFile::all() {
                             split(text(7)),
                             number(8),
                             number(9),
-                            number(10)});
+                            number(10),
+                            split(text(11)),
+                            number(12),
+                            number(13),
+                            number(14)});
         }
         return keys;
     });

@@ -6,6 +6,7 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <tuple>
 
 namespace eco2::app {
 namespace {
@@ -191,6 +192,51 @@ TEST_F(AuthTest, without_users_only_loopback_may_be_listened_on) {
     }
     config.auth.accepts_keys = true;
     EXPECT_TRUE(check_listener(config));
+}
+
+TEST_F(AuthTest, a_keys_models_and_limits_come_with_its_caller) {
+    const auto text = add_key([](store::ApiKey& key) {
+        key.scopes = {"chat"};
+        key.models = {"gpt-*-mini", "*", "x"};
+        key.requests_per_minute = 1;
+        key.tokens_per_minute = 2;
+        key.spend_max_picousd = 3;
+    });
+    const auto caller = ask("127.0.0.1", {{"authorization", "Bearer " + text}});
+    ASSERT_TRUE(caller);
+    EXPECT_TRUE(caller->may(kScopeChat));
+    EXPECT_FALSE(caller->may(kScopeRun));
+    EXPECT_EQ(caller->models.size(), 3U);
+    EXPECT_EQ(caller->requests_per_minute, 1);
+    EXPECT_EQ(caller->tokens_per_minute, 2);
+    EXPECT_EQ(caller->spend_max_picousd, 3);
+}
+
+TEST(Caller, models_are_globs) {
+    const std::tuple<std::string, std::string, bool> kCases[] = {
+        {"m", "m", true},
+        {"m", "mm", false},
+        {"m", "", false},
+        {"*", "", true},
+        {"gpt-*", "gpt-4o", true},
+        {"gpt-*", "gpt-", true},
+        {"gpt-*", "gp", false},
+        {"*-mini", "gpt-mini-mini", true},
+        {"a*b*c", "a-b-b-c", true},
+        {"a*b*c", "acb", false},
+        {"a**c", "abc", true},
+        {"*a", "b", false},
+        {"", "", true},
+        {"", "a", false},
+        {"a*", "ba", false},
+        {"pipeline/*", "pipeline/scan", true},
+    };
+    for (const auto& [glob, name, fits] : kCases) {
+        Caller caller;
+        caller.models = {glob};
+        EXPECT_EQ(caller.may_use_model(name), fits) << glob << " " << name;
+    }
+    EXPECT_TRUE(Caller().may_use_model("any"));
 }
 
 }  // namespace
