@@ -10,6 +10,7 @@
 #include "protocol/chat_error.hpp"
 #include "runtime/version.hpp"
 
+#include <algorithm>
 #include <utility>
 
 namespace eco2::app {
@@ -93,7 +94,34 @@ std::string pipeline_json(const PipelineDefinition& definition) {
            text_list(stages) + R"(,"submit_url":)" + json_quote(pipeline_path(definition.name)) + "}";
 }
 
+/// Names that a client can rely on: globs stand for names that only the upstreams know.
+std::vector<std::string> named_models(const runtime::Deployment& deployment) {
+    std::vector<std::string> names;
+    const auto add = [&names](const std::string& name) {
+        const bool is_name = !name.empty() && name.find('*') == std::string::npos;
+        if (is_name && std::find(names.begin(), names.end(), name) == names.end()) {
+            names.push_back(name);
+        }
+    };
+    if (deployment.routes() != nullptr) {
+        for (const auto& route : deployment.routes()->definition().routes) {
+            add(route.match);
+            for (const auto& target : route.targets) {
+                if (deployment.routes()->find(target.model) != nullptr) {
+                    add(target.model);
+                }
+            }
+        }
+    }
+    return names;
+}
+
 }  // namespace
+
+std::int64_t LedgerSpend::spent_picousd(std::string_view caller) const {
+    const auto* ledger = host_.ledger();
+    return ledger == nullptr ? 0 : ledger->spent(caller);
+}
 
 net::ServerResponse json_response(int status, std::string body) {
     net::ServerResponse response;
@@ -131,7 +159,8 @@ Api::Api(runtime::Host& host, std::shared_ptr<Access> access)
     : host_(host),
       access_(std::move(access)),
       admitter_(std::make_shared<Admitter>(host_, access_)),
-      pipeline_models_(host_, admitter_) {
+      pipeline_models_(host_, admitter_),
+      spend_(host_) {
     auto routes = own_routes();
     for (auto& route : run_routes()) {
         routes.push_back(std::move(route));
@@ -161,7 +190,7 @@ std::vector<Route> Api::own_routes() {
 
 FrontDoors Api::front_doors() {
     const auto authenticate = [access = access_](const net::ServerRequest& request) {
-        return access->authenticator->authenticate(request);
+        return access->authenticator()->authenticate(request);
     };
     const auto available = [this]() -> Result<void> {
         if (host_.is_draining() || !host_.is_loaded()) {
@@ -169,17 +198,13 @@ FrontDoors Api::front_doors() {
         }
         return {};
     };
-    // Until there are routes, the first provider takes every model.
-    const auto find = [this](std::string_view) -> ProviderDoor* {
-        for (const auto& plugin : host_.config().plugins) {
-            if (auto* provider = host_.plugins().provider(plugin.id); provider != nullptr) {
-                return provider;
-            }
-        }
-        return nullptr;
+    const auto find = [this](std::string_view model) -> std::shared_ptr<ProviderDoor> {
+        auto deployment = host_.deployment();
+        auto* route = deployment->routes() == nullptr ? nullptr : deployment->routes()->find(model);
+        return route == nullptr ? nullptr : std::shared_ptr<ProviderDoor>(std::move(deployment), route);
     };
-    const auto models = [] { return std::vector<std::string>(); };
-    return {authenticate, available, find, models, &pipeline_models_, nullptr, host_.threads(), system_clock()};
+    const auto models = [this] { return named_models(*host_.deployment()); };
+    return {authenticate, available, find, models, &pipeline_models_, &spend_, host_.threads(), system_clock()};
 }
 
 /// The scan's endpoints are those of every pipeline, at a path of their own, and the seed's.

@@ -14,6 +14,16 @@
 
 namespace eco2::app {
 
+/// What callers of the front door have spent, as the host's ledger has it.
+class LedgerSpend final : public SpendDoor {
+public:
+    explicit LedgerSpend(runtime::Host& host) : host_(host) {}
+    std::int64_t spent_picousd(std::string_view caller) const override;
+
+private:
+    runtime::Host& host_;
+};
+
 /// The routes of a host, and what is the same for all of them: request ids, error shapes, counting.
 ///
 /// Thread-safety: handle from any I/O thread.
@@ -40,6 +50,7 @@ private:
     const std::shared_ptr<Access> access_;
     const std::shared_ptr<Admitter> admitter_;
     HostPipelines pipeline_models_;
+    LedgerSpend spend_;
     Router router_;
 };
 
