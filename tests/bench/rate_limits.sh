@@ -24,7 +24,7 @@ keep_expected_text "http://127.0.0.1:$last_port/v1" "$OUT/expected.txt"
 
 export KEY_A1=key-a1 KEY_A2=key-a2 KEY_B1=key-b1
 start_serve serve eco2.limits.toml '[pipelines]
-files = []
+files = ["pipelines/scan.toml"]
 [[account]]
 id = "a"
 requests_per_minute = '"$RPM"'
@@ -40,6 +40,16 @@ keys = [
 ]
 [plugin.config]
 base_url = "http://127.0.0.1:'"$fake_port"'/v1"
+[[plugin]]
+id = "rules_sqlite"
+[plugin.config]
+database = "${data_dir}/rules.db"
+seed_directory = "${config_dir}/data/rules"
+[[plugin]]
+id = "reward_character"
+[plugin.config]
+catalogue = "${config_dir}/data/characters.json"
+enabled = true
 [[route]]
 match = "*"
 targets = [{ provider = "openai" }]
