@@ -3,6 +3,7 @@
 #include "app/api.hpp"
 #include "app/query.hpp"
 #include "app/run_api.hpp"
+#include "app/scan_frames.hpp"
 #include "base/hash.hpp"
 #include "base/random.hpp"
 #include "base/text.hpp"
@@ -96,13 +97,15 @@ std::string stored_run_json(const StoredRun& run) {
     return out + "],\"result\":" + (run.result_json.empty() ? "null" : run.result_json) + "}";
 }
 
-AdminServer::AdminServer(runtime::Host& host) : host_(host), token_(random_hex(32)), file_(host.config().data_dir / kFile) {
+AdminServer::AdminServer(runtime::Host& host, Reloads& reloads)
+    : host_(host), reloads_(reloads), token_(random_hex(32)), file_(host.config()->data_dir / kFile) {
     router_ = Router({
         {"GET", "/runs", [this](const auto& e, const auto&) { list(e); }},
         {"GET", "/runs/{id}", [this](const auto& e, const auto& v) { show(e, v.at("id")); }},
         {"POST", "/runs/{id}/cancel", [this](const auto& e, const auto& v) { cancel(e, v.at("id")); }},
         {"POST", "/runs/{id}/replay", [this](const auto& e, const auto& v) { replay(e, v.at("id")); }},
         {"POST", "/users/{id}/forget", [this](const auto& e, const auto& v) { forget_user(e, v.at("id")); }},
+        {"POST", "/reload", [this](const auto& e, const auto&) { reload(e); }},
     });
 }
 
@@ -199,7 +202,20 @@ void AdminServer::forget_user(const ExchangePtr& exchange, std::string_view id) 
     });
 }
 
-Result<AdminReply> ask_host(const std::filesystem::path& data_dir, std::string_view method, std::string_view target) {
+/// The operator is told the whole reason: what a client would not see of it is for him.
+void AdminServer::reload(const ExchangePtr& exchange) {
+    auto& threads = host_.threads();
+    reloads_.request([exchange, &threads, asker = threads.current_thread()](const Result<runtime::ReloadReport>& report) {
+        auto response = report ? json_response(200, reload_json(*report) + "\n")
+                               : json_response(report.error().http_status(), error_body(report.error()));
+        threads.post_to(asker, [exchange, response = std::move(response)](TaskFate) { exchange->respond(response); });
+    });
+}
+
+Result<AdminReply> ask_host(const std::filesystem::path& data_dir,
+                            std::string_view method,
+                            std::string_view target,
+                            std::chrono::milliseconds timeout) {
     const auto address = read_address(data_dir);
     if (!address) {
         return address.error();
@@ -213,7 +229,7 @@ Result<AdminReply> ask_host(const std::filesystem::path& data_dir, std::string_v
     request.method = method;
     request.url = address->first + std::string(target);
     request.headers = {{"authorization", "Bearer " + address->second}};
-    request.deadline = system_clock().now() + limits::kAdminTimeout;
+    request.deadline = system_clock().now() + timeout;
     request.response_bytes_max = limits::kUpstreamBodyBytesMax;
     std::promise<Result<AdminReply>> promise;
     auto reply = promise.get_future();

@@ -1,10 +1,13 @@
 #pragma once
 
+#include "app/reloads.hpp"
 #include "app/router.hpp"
+#include "base/limits.hpp"
 #include "base/result.hpp"
 #include "net/server.hpp"
 #include "runtime/host.hpp"
 
+#include <chrono>
 #include <filesystem>
 #include <memory>
 #include <string>
@@ -16,10 +19,10 @@ namespace eco2::app {
 /// clients' one. Its address and a secret stand in `<data>/admin.json`, which only the host's user can read.
 ///
 /// Thread-safety: start and stop: control thread; requests on I/O threads.
-/// Lifetime:      the host outlives it.
+/// Lifetime:      host and reloads outlive it.
 class AdminServer {
 public:
-    explicit AdminServer(runtime::Host& host);
+    AdminServer(runtime::Host& host, Reloads& reloads);
     ~AdminServer();
 
     /// After the host has loaded. Errors: io_failed.
@@ -33,8 +36,10 @@ private:
     void cancel(const ExchangePtr& exchange, std::string_view id);
     void replay(const ExchangePtr& exchange, std::string_view id);
     void forget_user(const ExchangePtr& exchange, std::string_view id);
+    void reload(const ExchangePtr& exchange);
 
     runtime::Host& host_;
+    Reloads& reloads_;
     const std::string token_;
     const std::filesystem::path file_;
     Router router_;
@@ -48,7 +53,10 @@ struct AdminReply {
 
 /// Asks the host that serves this data directory. Blocks.
 /// Errors: not_found (none does), io_failed.
-Result<AdminReply> ask_host(const std::filesystem::path& data_dir, std::string_view method, std::string_view target);
+Result<AdminReply> ask_host(const std::filesystem::path& data_dir,
+                            std::string_view method,
+                            std::string_view target,
+                            std::chrono::milliseconds timeout = limits::kAdminTimeout);
 
 /// A run with its events and checkpoints, for the operator.
 std::string stored_run_json(const StoredRun& run);

@@ -3,7 +3,6 @@
 #include "app/api.hpp"
 #include "app/scan_frames.hpp"
 #include "base/discard.hpp"
-#include "base/hash.hpp"
 #include "base/ids.hpp"
 #include "base/text.hpp"
 
@@ -32,22 +31,32 @@ net::UrlRules image_url_rules(const config::HostConfig& config) {
     return rules;
 }
 
+struct Admitter::PhotoRules {
+    PhotoRules(std::shared_ptr<const config::HostConfig> from, HttpClientDoor& client)
+        : config(std::move(from)), url(image_url_rules(*config)), fetcher(fetch_options(*config), client, system_clock()) {}
+
+    const std::shared_ptr<const config::HostConfig> config;
+    const net::UrlRules url;
+    mutable net::ImageFetcher fetcher;  // its `fetch` keeps nothing
+};
+
 struct Admitter::Work {
     AdmissionPtr admission;
     Then then;
-    bool wants_fingerprint = false;
     std::string content_type;
     std::string body;
     Result<ScanRequest> request = fail(Errc::draining);
+    std::shared_ptr<const PhotoRules> photo_rules;  // the fetcher outlives the fetch
     std::unique_ptr<net::ImageFetcher::Fetch> fetch;
 
     void refuse(const Error& error) const { then.refuse(*admission, error); }
     void parse() {
-        if (wants_fingerprint) {
-            admission->fingerprint = sha256_hex(admission->input.language + '\n' + body);
-        }
         const bool is_form = to_lower_ascii(content_type).starts_with("multipart/");
         request = is_form ? parse_scan_form(body, content_type) : parse_scan_request(body);
+        if (then.recall && request) {
+            const auto& name = admission->context->pipeline->definition().name;
+            admission->fingerprint = fingerprint_of(*request, name + '\n' + admission->input.language);
+        }
         discard(body);
     }
 };
@@ -59,22 +68,28 @@ net::ServerResponse refusal(const Admission& admission, const Error& error) {
     return error_response(error);
 }
 
-Admitter::Admitter(runtime::Host& host, std::shared_ptr<Access> access)
-    : host_(host),
-      access_(std::move(access)),
-      url_rules_(image_url_rules(host.config())),
-      fetcher_(fetch_options(host.config()), host.client(), system_clock()) {}
+Admitter::Admitter(runtime::Host& host, std::shared_ptr<Access> access) : host_(host), access_(std::move(access)) {}
 
-void Admitter::admit(const ExchangePtr& exchange, std::string_view pipeline, bool wants_fingerprint, Then then) {
+// Two threads may both make them anew after a reload; either's will do.
+std::shared_ptr<const Admitter::PhotoRules> Admitter::photo_rules() {
+    auto rules = photo_rules_.get();
+    auto config = host_.config();
+    if (rules == nullptr || rules->config != config) {
+        rules = std::make_shared<const PhotoRules>(std::move(config), host_.client());
+        photo_rules_.set(rules);
+    }
+    return rules;
+}
+
+void Admitter::admit(const ExchangePtr& exchange, std::string_view pipeline, Then then) {
     auto work = std::make_shared<Work>();
     work->admission = std::make_shared<Admission>();
     work->then = std::move(then);
-    work->wants_fingerprint = wants_fingerprint;
     auto& admission = *work->admission;
     admission.exchange = exchange;
     admission.id = new_uuid();
     auto& request = exchange->request();
-    auto caller = access_->authenticator->authorize(request, kScopeRun, pipeline);
+    auto caller = access_->authenticator()->authorize(request, kScopeRun, pipeline);
     if (!caller) {
         return work->refuse(caller.error());
     }
@@ -150,6 +165,13 @@ void Admitter::with_request(const std::shared_ptr<Work>& work) {
     if (!work->request) {
         return work->refuse(work->request.error());
     }
+    if (!work->then.recall) {
+        return with_new_request(work);
+    }
+    work->then.recall(work->admission, [self = shared_from_this(), work] { self->with_new_request(work); });
+}
+
+void Admitter::with_new_request(const std::shared_ptr<Work>& work) {
     auto& request = work->request.value();
     auto& input = work->admission->input;
     const auto& pipeline = *work->admission->context->pipeline;
@@ -186,16 +208,18 @@ void Admitter::with_request(const std::shared_ptr<Work>& work) {
 void Admitter::with_url(const std::shared_ptr<Work>& work) {
     const auto& text = work->request.value().image_url;
     auto& input = work->admission->input;
-    if (host_.config().image.url_mode == config::ImageUrlMode::pass) {
-        auto url = net::check_image_url(text, url_rules_);
+    work->photo_rules = photo_rules();
+    const auto& image = work->photo_rules->config->image;
+    if (image.url_mode == config::ImageUrlMode::pass) {
+        auto url = net::check_image_url(text, work->photo_rules->url);
         if (!url) {
             return work->refuse(url.error());
         }
         input.image_url = std::make_shared<const std::string>(std::move(url.value()));
         return take_place(work);
     }
-    const auto deadline = system_clock().now() + host_.config().image.fetch_timeout;
-    auto fetch = fetcher_.fetch(text, deadline, [self = shared_from_this(), work](Result<std::string> bytes) {
+    const auto deadline = system_clock().now() + image.fetch_timeout;
+    auto fetch = work->photo_rules->fetcher.fetch(text, deadline, [self = shared_from_this(), work](Result<std::string> bytes) {
         const auto ended = std::exchange(work->fetch, nullptr);
         bytes ? self->with_bytes(work, std::move(bytes.value())) : work->refuse(bytes.error());
     });
@@ -231,7 +255,7 @@ void Admitter::with_photo(const std::shared_ptr<Work>& work, Result<intake::Phot
 void Admitter::take_place(const std::shared_ptr<Work>& work) {
     auto& admission = *work->admission;
     const auto& photo = admission.input.image_bytes;
-    auto ticket = access_->quotas->admit(admission.input.user_id, photo == nullptr ? 0 : photo->size());
+    auto ticket = access_->quotas().admit(admission.input.user_id, photo == nullptr ? 0 : photo->size());
     if (!ticket) {
         return work->refuse(ticket.error());
     }

@@ -3,6 +3,7 @@
 #include "app/access.hpp"
 #include "app/router.hpp"
 #include "app/scan_request.hpp"
+#include "base/snapshot.hpp"
 #include "net/image_fetcher.hpp"
 #include "runtime/host.hpp"
 
@@ -17,9 +18,9 @@ namespace eco2::app {
 struct Admission {
     ExchangePtr exchange;
     std::string id;  // of the run, where it becomes a live one
-    RunContext* context = nullptr;
+    std::shared_ptr<RunContext> context;
     RunInput input;
-    std::string fingerprint;      // of what was asked, where it was asked for
+    std::string fingerprint;      // of what was asked for, where Then::recall is there
     std::shared_ptr<void> place;  // in the host; held by the run until it is over
 };
 using AdmissionPtr = std::shared_ptr<Admission>;
@@ -37,9 +38,12 @@ public:
         std::function<void(const AdmissionPtr&)> start;
         /// `admission.context` is null where the fault came before the pipeline was known.
         std::function<void(const Admission&, const Error&)> refuse;
+        /// Where it is there: asked, with a fingerprint, before anything is spent. Answers a request that was sent before, or
+        /// goes on.
+        std::function<void(const AdmissionPtr&, std::function<void()> go_on)> recall;
     };
-    /// Calls one of the two once, later or from inside. `wants_fingerprint`: of the body, for idempotency.
-    void admit(const ExchangePtr& exchange, std::string_view pipeline, bool wants_fingerprint, Then then);
+    /// Calls start or refuse once, later or from inside, unless recall answers.
+    void admit(const ExchangePtr& exchange, std::string_view pipeline, Then then);
 
     /// The same for a request that came in another form: `caller` may use the pipeline, `request` is what it is asked.
     void admit_known(
@@ -47,10 +51,16 @@ public:
 
 private:
     struct Work;
+    /// What a configuration says about photos.
+    struct PhotoRules;
+
+    /// Of the configuration in force; made anew after each reload.
+    std::shared_ptr<const PhotoRules> photo_rules();
 
     bool find_pipeline(const std::shared_ptr<Work>& work, std::string_view pipeline, std::string user_id);
     void read_body(const std::shared_ptr<Work>& work);
     void with_request(const std::shared_ptr<Work>& work);
+    void with_new_request(const std::shared_ptr<Work>& work);
     void with_url(const std::shared_ptr<Work>& work);
     void with_bytes(const std::shared_ptr<Work>& work, std::string bytes);
     void with_photo(const std::shared_ptr<Work>& work, Result<intake::Photo> photo);
@@ -58,8 +68,7 @@ private:
 
     runtime::Host& host_;
     const std::shared_ptr<Access> access_;
-    const net::UrlRules url_rules_;
-    net::ImageFetcher fetcher_;
+    Snapshot<PhotoRules> photo_rules_;
 };
 
 /// Which image URLs this host's clients may name.

@@ -10,6 +10,7 @@
 #include "protocol/chat_error.hpp"
 #include "runtime/version.hpp"
 
+#include <algorithm>
 #include <utility>
 
 namespace eco2::app {
@@ -18,22 +19,25 @@ namespace {
 /// Counts the request when its reply is known, under the route's name: a path of the client's would be an unbounded label.
 class CountedExchange final : public net::ServerExchange {
 public:
-    CountedExchange(ExchangePtr inner, observe::Metrics& metrics, const config::CorsConfig& cors, std::string_view route)
+    CountedExchange(ExchangePtr inner,
+                    observe::Metrics& metrics,
+                    std::shared_ptr<const config::HostConfig> config,
+                    std::string_view route)
         : inner_(std::move(inner)),
           metrics_(metrics),
-          cors_(cors),
+          config_(std::move(config)),
           origin_(inner_->request().header("origin")),
           route_(route) {}
 
     net::ServerRequest& request() noexcept override { return inner_->request(); }
     void respond(net::ServerResponse response) override {
         metrics_.eco2_http_requests_total.with({route_, std::to_string(response.status)}).add();
-        add_cors_headers(cors_, origin_, response);
+        add_cors_headers(config_->cors, origin_, response);
         inner_->respond(std::move(response));
     }
     void stream(net::ServerResponse head, std::unique_ptr<net::BodySource> source, std::chrono::milliseconds quiet) override {
         metrics_.eco2_http_requests_total.with({route_, std::to_string(head.status)}).add();
-        add_cors_headers(cors_, origin_, head);
+        add_cors_headers(config_->cors, origin_, head);
         inner_->stream(std::move(head), std::move(source), quiet);
     }
     void on_client_gone(std::function<void()> callback) override { inner_->on_client_gone(std::move(callback)); }
@@ -41,7 +45,7 @@ public:
 private:
     ExchangePtr inner_;
     observe::Metrics& metrics_;
-    const config::CorsConfig& cors_;
+    const std::shared_ptr<const config::HostConfig> config_;
     const std::string origin_;
     std::string_view route_;
 };
@@ -90,6 +94,27 @@ std::string pipeline_json(const PipelineDefinition& definition) {
            text_list(stages) + R"(,"submit_url":)" + json_quote(pipeline_path(definition.name)) + "}";
 }
 
+/// The exact names among the routes' matches and what their targets are asked for.
+std::vector<std::string> route_models(const runtime::Deployment& deployment) {
+    std::vector<std::string> names;
+    if (deployment.routes() == nullptr) {
+        return names;
+    }
+    const auto add = [&](const std::string& name) {
+        if (!name.empty() && name.find('*') == std::string::npos &&
+            std::find(names.begin(), names.end(), name) == names.end()) {
+            names.push_back(name);
+        }
+    };
+    for (const auto& route : deployment.routes()->definition().routes) {
+        add(route.match);
+        for (const auto& target : route.targets) {
+            add(target.model);
+        }
+    }
+    return names;
+}
+
 }  // namespace
 
 net::ServerResponse json_response(int status, std::string body) {
@@ -128,7 +153,8 @@ Api::Api(runtime::Host& host, std::shared_ptr<Access> access)
     : host_(host),
       access_(std::move(access)),
       admitter_(std::make_shared<Admitter>(host_, access_)),
-      pipeline_models_(host_, admitter_) {
+      pipeline_models_(host_, admitter_),
+      spend_(host_) {
     auto routes = own_routes();
     for (auto& route : run_routes()) {
         routes.push_back(std::move(route));
@@ -158,7 +184,7 @@ std::vector<Route> Api::own_routes() {
 
 FrontDoors Api::front_doors() {
     const auto authenticate = [access = access_](const net::ServerRequest& request) {
-        return access->authenticator->authenticate(request);
+        return access->authenticator()->authenticate(request);
     };
     const auto available = [this]() -> Result<void> {
         if (host_.is_draining() || !host_.is_loaded()) {
@@ -166,17 +192,13 @@ FrontDoors Api::front_doors() {
         }
         return {};
     };
-    // Until there are routes, the first provider takes every model.
-    const auto find = [this](std::string_view) -> ProviderDoor* {
-        for (const auto& plugin : host_.config().plugins) {
-            if (auto* provider = host_.plugins().provider(plugin.id); provider != nullptr) {
-                return provider;
-            }
-        }
-        return nullptr;
+    const auto find = [this](std::string_view model) -> std::shared_ptr<ProviderDoor> {
+        auto deployment = host_.deployment();
+        auto* route = deployment->routes() == nullptr ? nullptr : deployment->routes()->find(model);
+        return route == nullptr ? nullptr : std::shared_ptr<ProviderDoor>(std::move(deployment), route);
     };
-    const auto models = [] { return std::vector<std::string>(); };
-    return {authenticate, available, find, models, &pipeline_models_, nullptr, host_.threads(), system_clock()};
+    const auto models = [this] { return route_models(*host_.deployment()); };
+    return {authenticate, available, find, models, &pipeline_models_, &spend_, host_.threads(), system_clock()};
 }
 
 /// The scan's endpoints are those of every pipeline, at a path of their own, and the seed's.
@@ -218,19 +240,19 @@ std::vector<Route> Api::run_routes() {
 void Api::handle(const ExchangePtr& exchange) {
     auto& request = exchange->request();
     if (is_preflight(request)) {
-        return exchange->respond(preflight_response(host_.config().cors, request));
+        return exchange->respond(preflight_response(host_.config()->cors, request));
     }
     auto found = router_.find(request.method == "HEAD" ? "GET" : std::string_view(request.method), request.path);
     if (found.route != nullptr) {
         return found.route->handler(
-            std::make_shared<CountedExchange>(exchange, host_.metrics(), host_.config().cors, found.route->path), found.values);
+            std::make_shared<CountedExchange>(exchange, host_.metrics(), host_.config(), found.route->path), found.values);
     }
     const auto error = fail(found.allowed.empty() ? Errc::not_found : Errc::method_not_allowed);
     auto response = FrontDoor::is_front(request.path) ? FrontDoor::refusal(request, error) : error_response(error);
     if (!found.allowed.empty()) {
         response.headers.emplace_back("allow", found.allowed);
     }
-    CountedExchange(exchange, host_.metrics(), host_.config().cors, "other").respond(std::move(response));
+    CountedExchange(exchange, host_.metrics(), host_.config(), "other").respond(std::move(response));
 }
 
 void Api::index(const ExchangePtr& exchange) const {
@@ -243,14 +265,14 @@ void Api::index(const ExchangePtr& exchange) const {
 }
 
 void Api::pipelines(const ExchangePtr& exchange) const {
-    if (const auto caller = access_->authenticator->authenticate(exchange->request()); !caller) {
+    if (const auto caller = access_->authenticator()->authenticate(exchange->request()); !caller) {
         return exchange->respond(error_response(caller.error()));
     }
     if (!host_.is_loaded()) {
         return exchange->respond(error_response(fail(Errc::not_ready)));
     }
     std::string body;
-    for (const auto* pipeline : host_.pipelines()) {
+    for (const auto& pipeline : host_.pipelines()) {
         body += (body.empty() ? "" : ",") + pipeline_json(pipeline->definition());
     }
     exchange->respond(json_response(200, R"({"pipelines":[)" + body + "]}"));

@@ -78,26 +78,9 @@ Result<std::string> user_header(const net::ServerRequest& request) {
     return to_lower_ascii(*user);
 }
 
-/// `text` against literals and `*`. Linear but for the last star.
-bool fits(std::string_view glob, std::string_view text) noexcept {
-    std::size_t at = 0;
-    std::size_t star = std::string_view::npos;
-    std::size_t star_text = 0;
-    for (std::size_t i = 0; i < text.size();) {
-        if (at < glob.size() && glob[at] == '*') {
-            star = at++;
-            star_text = i;
-        } else if (at < glob.size() && glob[at] == text[i]) {
-            ++at;
-            ++i;
-        } else if (star != std::string_view::npos) {
-            at = star + 1;
-            i = ++star_text;
-        } else {
-            return false;
-        }
-    }
-    return glob.find_first_not_of('*', at) == std::string_view::npos;
+/// What changes nothing; a browser lets other sites' pages read none of it.
+bool is_safe(const net::ServerRequest& request) {
+    return request.method == "GET" || request.method == "HEAD";
 }
 
 bool holds(const std::vector<std::string>& names, std::string_view name) {
@@ -115,20 +98,29 @@ bool Caller::may_use_pipeline(std::string_view name) const noexcept {
 }
 
 bool Caller::may_use_model(std::string_view name) const noexcept {
-    return models.empty() || std::any_of(models.begin(), models.end(), [&](const auto& glob) { return fits(glob, name); });
+    return models.empty() ||
+           std::any_of(models.begin(), models.end(), [&](const auto& glob) { return glob_matches(glob, name); });
 }
 
 Result<std::shared_ptr<const Authenticator>> Authenticator::make(const config::HostConfig& config,
                                                                  Log& log,
                                                                  const Clock& clock) {
-    std::shared_ptr<Authenticator> made(new Authenticator(config));
+    std::shared_ptr<store::KeyRing> ring;
     if (config.auth.accepts_keys) {
         auto keys = store::KeyRing::open(config.data_dir / "keys.db", log, clock);
         if (!keys) {
             return keys.error();
         }
-        made->keys_ = std::move(keys.value());
+        ring = std::move(keys.value());
     }
+    return make(config, std::move(ring), clock);
+}
+
+Result<std::shared_ptr<const Authenticator>> Authenticator::make(const config::HostConfig& config,
+                                                                 std::shared_ptr<store::KeyRing> keys,
+                                                                 const Clock& clock) {
+    std::shared_ptr<Authenticator> made(new Authenticator(config));
+    made->keys_ = std::move(keys);
     if (config.auth.jwt) {
         const auto& jwt = *config.auth.jwt;
         auto verifier = JwtVerifier::make(
@@ -143,6 +135,12 @@ Result<std::shared_ptr<const Authenticator>> Authenticator::make(const config::H
 
 Result<Caller> Authenticator::authenticate(const net::ServerRequest& request) const {
     if (auth_.lets_everybody_in()) {
+        // Everybody on this machine, that is, and not every site that somebody on it looks at.
+        const auto origin = request.header("origin");
+        if (!is_safe(request) && !origin.empty() && !is_own_origin(request) && !is_allowed_origin(cors_, origin) &&
+            !allows_all_origins(cors_)) {
+            return fail(Errc::forbidden, "the request is from another site's page, which is not on the list (cors.origins)");
+        }
         Caller nobody;
         nobody.user_id = kNobody;
         nobody.auth_provider = "disabled";
@@ -213,8 +211,7 @@ Result<Caller> Authenticator::by_cookie(std::string_view token, const net::Serve
     if (!user) {
         return user.error();
     }
-    const bool is_safe = request.method == "GET" || request.method == "HEAD";
-    if (!is_safe && !is_own_origin(request) && !is_allowed_origin(cors_, request.header("origin"))) {
+    if (!is_safe(request) && !is_own_origin(request) && !is_allowed_origin(cors_, request.header("origin"))) {
         return fail(Errc::forbidden,
                     "a cookie is not enough here: the request's Origin is missing or not on the list (cors.origins)");
     }

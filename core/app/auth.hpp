@@ -18,8 +18,8 @@ namespace eco2::app {
 inline constexpr std::string_view kNobody = "00000000-0000-0000-0000-000000000000";
 
 /// What a caller may do, as keys name it.
-inline constexpr std::string_view kScopeRun = "run";    // start runs
-inline constexpr std::string_view kScopeRead = "read";  // see and cancel their own
+inline constexpr std::string_view kScopeRun = "run";    // start and cancel their own
+inline constexpr std::string_view kScopeRead = "read";  // see their own
 inline constexpr std::string_view kScopeChat = "chat";  // use the front door
 
 /// Who sent a request, and how that is known.
@@ -45,14 +45,18 @@ struct Caller {
 
 /// Who sent a request.
 ///
-/// Thread-safety: any thread (immutable). Lifetime: the configuration outlives it.
+/// Thread-safety: any thread (immutable). Lifetime: the clock outlives it.
 class Authenticator {
 public:
     /// Opens the key file where keys are accepted. Blocks. Errors: store_failed, config_invalid.
     static Result<std::shared_ptr<const Authenticator>> make(const config::HostConfig& config, Log& log, const Clock& clock);
+    /// With a key file that is open; null: keys are not accepted. Errors: config_invalid.
+    static Result<std::shared_ptr<const Authenticator>> make(const config::HostConfig& config,
+                                                             std::shared_ptr<store::KeyRing> keys,
+                                                             const Clock& clock);
 
     /// What a request brings with it must be good: wrong credentials are never passed over for weaker ones.
-    /// Errors: unauthorized; forbidden (a cookie with a request that another site's page may have made).
+    /// Errors: unauthorized; forbidden (a request that another site's page may have made, without credentials of its own).
     Result<Caller> authenticate(const net::ServerRequest& request) const;
 
     /// As authenticate, and the caller may do this with this pipeline (empty: with any). Errors: also forbidden.
@@ -66,9 +70,9 @@ private:
     Result<Caller> by_cookie(std::string_view token, const net::ServerRequest& request) const;
     Result<Caller> by_header(const net::ServerRequest& request) const;
 
-    const config::AuthConfig& auth_;
-    const config::CorsConfig& cors_;
-    std::unique_ptr<store::KeyRing> keys_;  // null: keys are not accepted
+    const config::AuthConfig auth_;
+    const config::CorsConfig cors_;
+    std::shared_ptr<store::KeyRing> keys_;  // null: keys are not accepted
     std::unique_ptr<JwtVerifier> jwt_;      // null: tokens are not accepted
 };
 

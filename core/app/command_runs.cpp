@@ -60,6 +60,12 @@ void print_lines(std::string_view lines, bool is_json) {
     }
 }
 
+/// An id as the host writes it. Errors: run_not_found.
+Result<std::string> run_id_of(const std::string& text) {
+    return is_uuid(text) ? Result<std::string>(to_lower_ascii(text))
+                         : fail(Errc::run_not_found, "no run has the id \"" + shorten(text, 80) + "\"");
+}
+
 Result<RunFilter> filter_of(const RunListOptions& options) {
     RunFilter filter;
     filter.user_id = to_lower_ascii(options.user);
@@ -75,6 +81,9 @@ Result<RunFilter> filter_of(const RunListOptions& options) {
     }
     if (!options.status.empty() && !filter.state) {
         return fail(Errc::invalid_field, "--status must be processing, completed, failed or cancelled");
+    }
+    if (!options.user.empty() && !is_uuid(options.user)) {
+        return fail(Errc::invalid_field, "--user must be a UUID");
     }
     return filter;
 }
@@ -147,18 +156,23 @@ int list_runs(const CommonOptions& common, const RunListOptions& options) {
     return kOk;
 }
 
-int show_run(const CommonOptions& common, const std::string& id) {
+int show_run(const CommonOptions& common, const std::string& text) {
     const auto config = load_config(common);
     if (!config) {
         print_error(config.error());
         return kConfig;
     }
-    if (const auto code = ask(*config, "GET", "/runs/" + id, common.is_json, false)) {
+    const auto id = run_id_of(text);
+    if (!id) {
+        print_error(id.error());
+        return kFailed;
+    }
+    if (const auto code = ask(*config, "GET", "/runs/" + *id, common.is_json, false)) {
         return *code;
     }
-    const auto run = has_file(*config) ? file_of(*config).load(id) : Result<StoredRun>(fail(Errc::not_found));
+    const auto run = has_file(*config) ? file_of(*config).load(*id) : Result<StoredRun>(fail(Errc::not_found));
     if (!run) {
-        print_error(run.error().code == Errc::not_found ? fail(Errc::run_not_found, "no run has the id \"" + id + "\"")
+        print_error(run.error().code == Errc::not_found ? fail(Errc::run_not_found, "no run has the id \"" + *id + "\"")
                                                         : run.error());
         return kFailed;
     }
@@ -166,13 +180,18 @@ int show_run(const CommonOptions& common, const std::string& id) {
     return kOk;
 }
 
-int change_run(const CommonOptions& common, const std::string& id, std::string_view change) {
+int change_run(const CommonOptions& common, const std::string& text, std::string_view change) {
     const auto config = load_config(common);
     if (!config) {
         print_error(config.error());
         return kConfig;
     }
-    const auto code = ask(*config, "POST", "/runs/" + id + "/" + std::string(change), common.is_json, false);
+    const auto id = run_id_of(text);
+    if (!id) {
+        print_error(id.error());
+        return kFailed;
+    }
+    const auto code = ask(*config, "POST", "/runs/" + *id + "/" + std::string(change), common.is_json, false);
     return code ? *code : no_host(*config);
 }
 

@@ -163,7 +163,7 @@ int scan(const CommonOptions& common, const ScanOptions& options) {
         print_error(loaded.error());
         return kConfig;
     }
-    auto* context = host.pipeline(options.pipeline);
+    const auto context = host.pipeline(options.pipeline);
     if (context == nullptr) {
         print_error(fail(Errc::not_ready,
                          host.is_configured(options.pipeline) ? why_not(host.readiness(), options.pipeline)
@@ -187,14 +187,14 @@ int scan(const CommonOptions& common, const ScanOptions& options) {
     }
     std::string photo;
     if (options.input.find("://") != std::string::npos) {
-        auto url = net::check_image_url(options.input, image_url_rules(host.config()));
+        auto url = net::check_image_url(options.input, image_url_rules(*host.config()));
         if (!url) {
             print_error(url.error());
             return kFailed;
         }
         input.value().image_url = std::make_shared<const std::string>(std::move(url.value()));
     } else if (!options.input.empty()) {
-        auto bytes = read_photo(options.input, host.config().image.bytes_max);
+        auto bytes = read_photo(options.input, host.config()->image.bytes_max);
         if (!bytes || bytes.value().empty()) {
             print_error(bytes ? fail(Errc::image_empty, options.input + " has no bytes") : bytes.error());
             return kFailed;

@@ -2,10 +2,14 @@
 #include "app/admin.hpp"
 #include "app/api.hpp"
 #include "app/commands.hpp"
+#include "app/reloads.hpp"
 #include "net/server.hpp"
 #include "runtime/version.hpp"
 
 #include <chrono>
+#include <csignal>
+#include <filesystem>
+#include <optional>
 #include <utility>
 
 namespace eco2::app {
@@ -31,9 +35,12 @@ void drain(runtime::Host& host, net::Server& server) {
     host.log().info("draining", {{"runs", std::to_string(host.runs_active())}});
     host.drain();
     server.drain();
-    const auto deadline = std::chrono::steady_clock::now() + host.config().server.drain_timeout;
+    const auto deadline = std::chrono::steady_clock::now() + host.config()->server.drain_timeout;
     while ((host.runs_active() > 0 || server.connection_count() > 0) && std::chrono::steady_clock::now() < deadline) {
-        if (wait_for_stop_signal(std::chrono::milliseconds(20)) != 0) {
+        const int signal = wait_for_serve_signal(std::chrono::milliseconds(20));
+        if (signal == SIGHUP) {
+            host.log().warn("no reload while draining");
+        } else if (signal != 0) {
             break;
         }
     }
@@ -42,10 +49,21 @@ void drain(runtime::Host& host, net::Server& server) {
     }
 }
 
+/// Until it is time to stop. The log tells what becomes of each reload.
+void serve_until_told(runtime::Host& host, Reloads& reloads) {
+    while (wait_for_serve_signal() == SIGHUP) {
+        reloads.request([&host](const Result<runtime::ReloadReport>& report) {
+            if (!report && report.error().code == Errc::overloaded) {
+                host.log().warn("reload not taken", {{"detail", report.error().detail}});
+            }
+        });
+    }
+}
+
 }  // namespace
 
 int serve(const CommonOptions& common) {
-    block_stop_signals();
+    block_serve_signals();
     auto config = load_config(common);
     if (!config) {
         print_error(config.error());
@@ -57,13 +75,14 @@ int serve(const CommonOptions& common) {
     }
     auto log = runtime::log_options(config.value());
     runtime::Host host(std::move(config.value()), layout(), std::move(log));
-    auto access = Access::make(host.config(), host.log(), system_clock());
+    const auto started_with = host.config();
+    const auto access = Access::make(*started_with, host.log(), system_clock());
     if (!access) {
         print_error(access.error());
         return kConfig;
     }
-    Api api(host, std::move(access.value()));
-    net::Server server(host.threads(), server_options(host.config().server, api), [&](auto exchange) { api.handle(exchange); });
+    Api api(host, *access);
+    net::Server server(host.threads(), server_options(started_with->server, api), [&](auto exchange) { api.handle(exchange); });
     // Listening comes first: /health answers and /ready says what is missing while plugins load.
     if (auto started = server.start(); !started) {
         print_error(started.error());
@@ -71,7 +90,7 @@ int serve(const CommonOptions& common) {
     }
     host.log().info(
         "listening",
-        {{"address", host.config().server.listen.host + ":" + std::to_string(server.port())}, {"version", kVersion}});
+        {{"address", started_with->server.listen.host + ":" + std::to_string(server.port())}, {"version", kVersion}});
     if (auto loaded = host.load(runtime::Host::Purpose::serve); !loaded) {
         host.log().error("cannot start", {{"error", loaded.error().name()}, {"detail", loaded.error().detail}});
         print_error(loaded.error());
@@ -79,7 +98,14 @@ int serve(const CommonOptions& common) {
         (void)host.stop();
         return kConfig;
     }
-    AdminServer admin(host);
+    Reloads reloads(host, *access, [common](const std::optional<std::filesystem::path>& data_dir) {
+        auto again = common;
+        if (data_dir) {
+            again.overrides.data_dir = data_dir->string();
+        }
+        return load_config(again);
+    });
+    AdminServer admin(host, reloads);
     if (auto started = admin.start(); !started) {
         print_error(started.error());
         server.stop();
@@ -87,7 +113,7 @@ int serve(const CommonOptions& common) {
         return kFailed;
     }
     host.log().info("ready");
-    wait_for_stop_signal();
+    serve_until_told(host, reloads);
     drain(host, server);
     admin.stop();
     server.stop();

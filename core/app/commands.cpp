@@ -18,6 +18,30 @@ sigset_t stop_signals() {
     return signals;
 }
 
+sigset_t serve_signals() {
+    auto signals = stop_signals();
+    sigaddset(&signals, SIGHUP);
+    return signals;
+}
+
+void block(const sigset_t& signals) {
+    pthread_sigmask(SIG_BLOCK, &signals, nullptr);
+    std::signal(SIGPIPE, SIG_IGN);
+}
+
+int wait_for(const sigset_t& signals) {
+    int signal = 0;
+    sigwait(&signals, &signal);
+    return signal;
+}
+
+int wait_for(const sigset_t& signals, std::chrono::milliseconds timeout) {
+    const auto seconds = std::chrono::duration_cast<std::chrono::seconds>(timeout);
+    const timespec wait{seconds.count(), std::chrono::nanoseconds(timeout - seconds).count()};
+    const int signal = sigtimedwait(&signals, nullptr, &wait);
+    return signal > 0 ? signal : 0;
+}
+
 }  // namespace
 
 runtime::Layout layout() {
@@ -37,24 +61,23 @@ void print_error(const Error& error) {
 }
 
 void block_stop_signals() {
-    const auto signals = stop_signals();
-    pthread_sigmask(SIG_BLOCK, &signals, nullptr);
-    std::signal(SIGPIPE, SIG_IGN);
+    block(stop_signals());
 }
-
 int wait_for_stop_signal() {
-    const auto signals = stop_signals();
-    int signal = 0;
-    sigwait(&signals, &signal);
-    return signal;
+    return wait_for(stop_signals());
+}
+int wait_for_stop_signal(std::chrono::milliseconds timeout) {
+    return wait_for(stop_signals(), timeout);
 }
 
-int wait_for_stop_signal(std::chrono::milliseconds timeout) {
-    const auto signals = stop_signals();
-    const auto seconds = std::chrono::duration_cast<std::chrono::seconds>(timeout);
-    const timespec wait{seconds.count(), std::chrono::nanoseconds(timeout - seconds).count()};
-    const int signal = sigtimedwait(&signals, nullptr, &wait);
-    return signal > 0 ? signal : 0;
+void block_serve_signals() {
+    block(serve_signals());
+}
+int wait_for_serve_signal() {
+    return wait_for(serve_signals());
+}
+int wait_for_serve_signal(std::chrono::milliseconds timeout) {
+    return wait_for(serve_signals(), timeout);
 }
 
 int check_config(const CommonOptions& common) {

@@ -65,6 +65,11 @@ struct FaultOptions {
     std::string name;  // empty: nothing
     int status = 500;
     double error_rate = 1;
+    // JSON text, or the name of a file with it; empty: none
+    std::string mix;
+    std::string accounts;
+    std::string prices;
+    int window_ms = 0;  // 0: as `accounts` says
 };
 
 int serve(const CommonOptions& common);
@@ -78,6 +83,7 @@ int list_runs(const CommonOptions& common, const RunListOptions& options);
 int show_run(const CommonOptions& common, const std::string& id);
 /// `change`: cancel or replay.
 int change_run(const CommonOptions& common, const std::string& id, std::string_view change);
+int reload(const CommonOptions& common);
 int forget_user(const CommonOptions& common, const std::string& user);
 int list_plugins(const CommonOptions& common);
 int fake_provider(const std::string& listen, fake::FakeOptions options, const FaultOptions& fault);
@@ -92,5 +98,9 @@ void block_stop_signals();
 int wait_for_stop_signal();
 /// 0: none came in time.
 int wait_for_stop_signal(std::chrono::milliseconds timeout);
+/// The same with SIGHUP, which asks a host that serves for a reload.
+void block_serve_signals();
+int wait_for_serve_signal();
+int wait_for_serve_signal(std::chrono::milliseconds timeout);
 
 }  // namespace eco2::app

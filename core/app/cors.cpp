@@ -4,13 +4,10 @@
 #include <string>
 
 namespace eco2::app {
-namespace {
 
-bool lets_all_in(const config::CorsConfig& cors) noexcept {
+bool allows_all_origins(const config::CorsConfig& cors) noexcept {
     return std::find(cors.origins.begin(), cors.origins.end(), "*") != cors.origins.end();
 }
-
-}  // namespace
 
 bool is_allowed_origin(const config::CorsConfig& cors, std::string_view origin) noexcept {
     return !origin.empty() && std::find(cors.origins.begin(), cors.origins.end(), origin) != cors.origins.end();
@@ -34,7 +31,7 @@ net::ServerResponse preflight_response(const config::CorsConfig& cors, const net
     net::ServerResponse response;
     response.status = 204;
     const auto origin = request.header("origin");
-    if (lets_all_in(cors) || is_allowed_origin(cors, origin)) {
+    if (allows_all_origins(cors) || is_allowed_origin(cors, origin)) {
         response.headers = {
             {"access-control-allow-methods", "GET, POST, OPTIONS"},
             {"access-control-allow-headers",
@@ -50,7 +47,7 @@ void add_cors_headers(const config::CorsConfig& cors, std::string_view origin, n
     if (cors.origins.empty()) {
         return;
     }
-    if (lets_all_in(cors)) {
+    if (allows_all_origins(cors)) {
         response.headers.emplace_back("access-control-allow-origin", "*");
     } else {
         response.headers.emplace_back("vary", "Origin");

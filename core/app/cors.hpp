@@ -11,6 +11,8 @@
 namespace eco2::app {
 
 bool is_allowed_origin(const config::CorsConfig& cors, std::string_view origin) noexcept;
+/// The list is "*": pages of any site may.
+bool allows_all_origins(const config::CorsConfig& cors) noexcept;
 
 /// The request's page is of this very host, as the browser says.
 bool is_own_origin(const net::ServerRequest& request);

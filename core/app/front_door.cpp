@@ -248,7 +248,7 @@ Result<FrontAnswer::Start> FrontDoor::starter(Work& work) const {
             return pipelines->start(caller, name, request, observer);
         });
     }
-    auto* provider = doors_.find(model);
+    const auto provider = doors_.find(model);
     if (provider == nullptr) {
         work.param = "model";
         return no_such_model(model);

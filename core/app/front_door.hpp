@@ -35,8 +35,8 @@ public:
 struct FrontDoors {
     std::function<Result<Caller>(const net::ServerRequest&)> authenticate;
     std::function<Result<void>()> available;  // not_ready, draining
-    /// Null: no route fits.
-    std::function<ProviderDoor*(std::string_view model)> find;
+    /// Null: no route fits. What it gives holds what it needs, over a reload too.
+    std::function<std::shared_ptr<ProviderDoor>(std::string_view model)> find;
     /// Exact names, for the list of models.
     std::function<std::vector<std::string>()> models;
     PipelineModels* pipelines = nullptr;  // null: there are none

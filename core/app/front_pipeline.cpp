@@ -137,7 +137,8 @@ private:
         note.model = model;
         note.attempts = 1;
         observer_->on_route(note);
-        run_ = Run::start(*admission.context, std::move(admission.id), std::move(admission.input), [this] { on_event(); });
+        run_ = Run::start(
+            std::move(admission.context), std::move(admission.id), std::move(admission.input), [this] { on_event(); });
     }
 
     void on_event() {
@@ -215,7 +216,7 @@ private:
 std::vector<std::string> HostPipelines::names() const {
     std::vector<std::string> names;
     if (host_.is_loaded()) {
-        for (const auto* pipeline : host_.pipelines()) {
+        for (const auto& pipeline : host_.pipelines()) {
             names.push_back(pipeline->definition().name);
         }
     }

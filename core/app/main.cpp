@@ -1,4 +1,5 @@
 #include "app/commands.hpp"
+#include "fake_provider/fault_models.hpp"
 #include "runtime/version.hpp"
 
 #include <CLI/CLI.hpp>
@@ -91,7 +92,7 @@ void add_keys(CLI::App& app, CommonOptions& common, int& exit_code) {
     create->add_option("--name", options->name, "What it is for, for people")->required();
     create->add_option("--user", options->user, "UUID of the user whose runs it starts and sees (default: a new one)");
     create->add_flag("--for-users", options->is_for_users, "An app's back end: its x-user-id header names the user");
-    create->add_option("--scope", options->scopes, "run, read, chat (default: all)")->delimiter(',');
+    create->add_option("--scope", options->scopes, "run (submit, cancel), read, chat (default: all)")->delimiter(',');
     create->add_option("--pipeline", options->pipelines, "Only for these pipelines (default: all)")->delimiter(',');
     create->add_option("--models", options->models, "Of the front door, only these: names or globs (default: all)")
         ->delimiter(',');
@@ -152,6 +153,16 @@ void add_runs(CLI::App& app, CommonOptions& common, int& exit_code) {
     command->footer("replay and cancel ask the host that serves the same --data; list and show also work without one.");
 }
 
+void add_reload(CLI::App& app, CommonOptions& common, int& exit_code) {
+    auto* command = app.add_subcommand("reload", "Have the host that serves this --data read its configuration anew");
+    add_common(*command, common);
+    add_json(*command, common);
+    command->footer(
+        "Streams go on; runs under way end on what they began on. When anything of the new configuration fails, the host goes\n"
+        "on with the old one and this command tells why. kill -HUP does the same and tells it in the log.");
+    command->callback([&] { exit_code = eco2::app::reload(common); });
+}
+
 void add_users(CLI::App& app, CommonOptions& common, int& exit_code) {
     auto* command = app.add_subcommand("users", "Users' data");
     command->require_subcommand(1);
@@ -180,11 +191,10 @@ void add_fake(CLI::App& app, int& exit_code) {
         eco2::fake::FakeOptions fake;
         std::vector<std::string> classes;
         bool is_round_robin = false;
-        std::string fault;
-        int status = 500;
-        double error_rate = 1;
+        eco2::app::FaultOptions faults;
     };
     auto options = std::make_shared<Options>();
+    auto& faults = options->faults;
     auto& fake = options->fake;
     command->add_option("--listen", options->listen, "HOST:PORT")->capture_default_str();
     command->add_option("--vision-ms", fake.latency.vision_ms, "Time of a vision answer")->capture_default_str();
@@ -197,21 +207,35 @@ void add_fake(CLI::App& app, int& exit_code) {
     command->add_flag("--round-robin", options->is_round_robin, "Take the classes in turn, not by the photo");
     command->add_option("--insufficiency", fake.answers.insufficiencies, "What the user still does wrong; may be repeated");
     command->add_option(
-        "--fault", options->fault, "Fail requests: status, silence, cut_stream, reset_before_head, garbage_body, ...");
-    command->add_option("--status", options->status, "With --fault status: the HTTP status")->capture_default_str();
-    command->add_option("--error-rate", options->error_rate, "Share of requests that --fault hits")->capture_default_str();
+        "--fault", faults.name, "Fail requests: status, silence, cut_stream, reset_before_head, garbage_body, ...");
+    command->add_option("--status", faults.status, "With --fault status: the HTTP status")->capture_default_str();
+    command->add_option("--error-rate", faults.error_rate, "Share of requests that --fault hits")->capture_default_str();
+    command->add_option(
+        "--pacing-ms", fake.latency.pacing_ms, "Streams: fixed time between chunks (-1: spread over the whole time)");
+    command->add_option("--text", fake.answers.text, "What every plain answer says; one chunk and one token a word");
+    command->add_option("--fault-scale", fake.fault_scale, "Multiply the times of the fault-NAME models")
+        ->capture_default_str();
+    command->add_option("--mix", faults.mix, R"(Draw faults by share: {"429":0.05,"cut":0.05,"seed":7}, or a file with it)");
+    command->add_option("--accounts",
+                        faults.accounts,
+                        R"(Limits: {"accounts":{"a":{"rpm":500,"tpm":100000,"keys":["k1"]}},"window":"fixed"}, or a file)");
+    command->add_option("--window-ms", faults.window_ms, "What counts as a minute for limits")->check(CLI::Range(1, 3'600'000));
+    command->add_option("--prices", faults.prices, R"(USD per million tokens: {"MODEL":{"in":1,"out":4}}, or a file)");
     command->add_flag("--require-key", fake.require_key, "Answer 401 without a key");
     command->add_option("--requests-per-minute", fake.requests_per_minute, "Limit, with true x-ratelimit-* headers");
     command->add_option("--seed", fake.seed, "Of everything random")->capture_default_str();
-    command->footer("At run time: POST /fake/behaviour switches faults, GET /fake/stats tells what happened, GET / explains.");
+    command->footer(
+        "Models that misbehave by their name (:ANYTHING after it makes a model with a first attempt of its own):\n" +
+        eco2::fake::fault_model_help() +
+        "\nAt run time: POST /fake/behaviour switches faults, GET /fake/stats tells what happened, GET /fake/bill what it\n"
+        "cost, POST /fake/reset begins anew, GET / explains. All keys: core/fake_provider/README.md");
     command->callback([&exit_code, options] {
         auto& answers = options->fake.answers;
         if (!options->classes.empty()) {
             answers.classes = options->classes;
         }
         answers.pick = options->is_round_robin ? eco2::fake::ClassPick::round_robin : eco2::fake::ClassPick::by_image;
-        exit_code = eco2::app::fake_provider(
-            options->listen, std::move(options->fake), {options->fault, options->status, options->error_rate});
+        exit_code = eco2::app::fake_provider(options->listen, std::move(options->fake), options->faults);
     });
 }
 
@@ -243,6 +267,7 @@ int main(int argc, char** argv) {
         add_scan(app, common, exit_code);
         add_config(app, common, exit_code);
         add_rules(app, common, exit_code);
+        add_reload(app, common, exit_code);
         add_runs(app, common, exit_code);
         add_users(app, common, exit_code);
         add_keys(app, common, exit_code);

@@ -22,61 +22,63 @@ Error exceeded(std::string what, long retry_after_ms) {
     return error;
 }
 
-}  // namespace
-
-bool UserQuotas::is_off() const noexcept {
-    return config_.runs_concurrent == 0 && config_.runs_per_minute == 0 && config_.photo_bytes_per_minute == 0;
+bool is_off(const config::QuotaConfig& config) noexcept {
+    return config.runs_concurrent == 0 && config.runs_per_minute == 0 && config.photo_bytes_per_minute == 0;
 }
+
+}  // namespace
 
 UserQuotas::Shard& UserQuotas::shard_of(const std::string& user_id) {
     return shards_[std::hash<std::string>()(user_id) % kShards];
 }
 
-void UserQuotas::refill(User& user) const {
+void UserQuotas::refill(User& user, const config::QuotaConfig& config) const {
     const auto now = clock_.now();
     const auto passed = std::chrono::duration<double, std::milli>(now - user.as_of).count() / kMinuteMs;
-    user.runs = std::max(0.0, user.runs - passed * static_cast<double>(config_.runs_per_minute));
-    user.bytes = std::max(0.0, user.bytes - passed * static_cast<double>(config_.photo_bytes_per_minute));
+    user.runs = std::max(0.0, user.runs - passed * static_cast<double>(config.runs_per_minute));
+    user.bytes = std::max(0.0, user.bytes - passed * static_cast<double>(config.photo_bytes_per_minute));
     user.as_of = now;
 }
 
-void UserQuotas::forget_idle(Shard& shard) const {
+void UserQuotas::forget_idle(Shard& shard, const config::QuotaConfig& config) const {
     if (shard.users.size() < limits::kQuotaUsersMax / kShards) {
         return;
     }
     for (auto entry = shard.users.begin(); entry != shard.users.end();) {
         auto& user = entry->second;
-        refill(user);
+        refill(user, config);
         const bool is_idle = user.running == 0 && user.runs <= 0 && user.bytes <= 0;
         entry = is_idle ? shard.users.erase(entry) : std::next(entry);
     }
 }
 
 Result<UserQuotas::Ticket> UserQuotas::admit(const std::string& user_id, std::size_t photo_bytes) {
-    if (is_off()) {
+    const auto limits_now = config_.get();
+    const auto& config = *limits_now;
+    if (is_off(config)) {
         return Ticket();
     }
     auto& shard = shard_of(user_id);
     {
         const std::lock_guard lock(shard.mutex);
-        forget_idle(shard);
+        forget_idle(shard, config);
         auto& user = shard.users.try_emplace(user_id, User{0, 0, 0, clock_.now()}).first->second;
-        refill(user);
-        const auto runs_max = static_cast<double>(config_.runs_per_minute);
-        const auto bytes_max = static_cast<double>(config_.photo_bytes_per_minute);
+        refill(user, config);
+        const auto runs_max = static_cast<double>(config.runs_per_minute);
+        const auto bytes_max = static_cast<double>(config.photo_bytes_per_minute);
         const auto bytes = static_cast<double>(photo_bytes);
-        if (config_.runs_concurrent != 0 && user.running >= config_.runs_concurrent) {
+        if (config.runs_concurrent != 0 && user.running >= config.runs_concurrent) {
             return exceeded("quota.runs_concurrent: " + std::to_string(user.running) + " runs of this user are under way",
                             2'000);
         }
         if (runs_max > 0 && user.runs + 1 > runs_max) {
-            return exceeded("quota.runs_per_minute: " + std::to_string(config_.runs_per_minute) + " runs a minute",
+            return exceeded("quota.runs_per_minute: " + std::to_string(config.runs_per_minute) + " runs a minute",
                             wait_ms(user.runs, 1, runs_max));
         }
         // A photo that is larger than a whole minute's worth goes through when nothing else does.
         if (bytes_max > 0 && bytes > 0 && user.bytes > 0 && user.bytes + bytes > bytes_max) {
             return exceeded(
-                "quota.photo_bytes_per_minute: " + std::to_string(config_.photo_bytes_per_minute) + " bytes of photos a minute",
+                "quota.photo_bytes_per_minute: " + std::to_string(config.photo_bytes_per_minute) + " bytes of photos a minute",
                 wait_ms(user.bytes, std::min(bytes, bytes_max), bytes_max));
         }
         user.runs += runs_max > 0 ? 1 : 0;

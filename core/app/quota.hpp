@@ -2,6 +2,7 @@
 
 #include "base/clock.hpp"
 #include "base/result.hpp"
+#include "base/snapshot.hpp"
 #include "config/host_config.hpp"
 
 #include <array>
@@ -21,7 +22,10 @@ namespace eco2::app {
 /// Limits:        limits::kQuotaUsersMax users at once; users without runs are forgotten when their buckets are full again.
 class UserQuotas : public std::enable_shared_from_this<UserQuotas> {
 public:
-    UserQuotas(const config::QuotaConfig& config, const Clock& clock) : config_(config), clock_(clock) {}
+    UserQuotas(const config::QuotaConfig& config, const Clock& clock) : clock_(clock) { set_limits(config); }
+
+    /// For runs that ask from now on; what is spent stays spent.
+    void set_limits(const config::QuotaConfig& config) { config_.set(std::make_shared<const config::QuotaConfig>(config)); }
 
     /// A run's part of its user's quota; given back when the last copy is dropped, on any thread. Null where there is no quota.
     using Ticket = std::shared_ptr<void>;
@@ -44,14 +48,13 @@ private:
         std::unordered_map<std::string, User> users;
     };
 
-    bool is_off() const noexcept;
     Shard& shard_of(const std::string& user_id);
-    void refill(User& user) const;
-    void forget_idle(Shard& shard) const;
+    void refill(User& user, const config::QuotaConfig& config) const;
+    void forget_idle(Shard& shard, const config::QuotaConfig& config) const;
     Ticket ticket(const std::string& user_id);
     void give_back(const std::string& user_id);
 
-    const config::QuotaConfig config_;
+    Snapshot<config::QuotaConfig> config_;
     const Clock& clock_;
     std::array<Shard, kShards> shards_;
 };

@@ -171,7 +171,28 @@ void RunApi::submit(const ExchangePtr& exchange, const std::string& pipeline) {
                                       self->accepted(admission->exchange, pipeline, user, *submitted);
                                   });
     };
-    admitter_->admit(exchange, pipeline, !key->empty(), std::move(then));
+    if (!key->empty()) {
+        then.recall = [self = shared_from_this(), pipeline, key = *key](const AdmissionPtr& admission, auto go_on) {
+            self->recall(admission, pipeline, key, std::move(go_on));
+        };
+    }
+    admitter_->admit(exchange, pipeline, std::move(then));
+}
+
+// What was accepted once is told again, whatever the user's quotas and the host's load are now, and costs nothing.
+void RunApi::recall(const AdmissionPtr& admission,
+                    const std::string& pipeline,
+                    const std::string& key,
+                    std::function<void()> go_on) {
+    host_.runs().find_submitted({admission->input.user_id, key, admission->fingerprint},
+                                [self = shared_from_this(), admission, pipeline, go_on = std::move(go_on)](
+                                    const Result<std::optional<RunStoreDoor::Submitted>>& known) {
+                                    if (!known) {
+                                        return admission->exchange->respond(error_response(known.error()));
+                                    }
+                                    *known ? self->accepted(admission->exchange, pipeline, admission->input.user_id, **known)
+                                           : go_on();
+                                });
 }
 
 void RunApi::accepted(const ExchangePtr& exchange,
@@ -200,17 +221,17 @@ void RunApi::accepted(const ExchangePtr& exchange,
     });
 }
 
-Result<std::string> RunApi::reader(const net::ServerRequest& request, const std::string& pipeline, std::string_view id) const {
-    if (const auto token = query_value(request.query, "token"); !token.empty()) {
-        return access_->stream_tokens.use(token, to_lower_ascii(id));
-    }
-    auto caller = access_->authenticator->authorize(request, kScopeRead, pipeline);
-    return caller ? Result<std::string>(std::move(caller->user_id)) : caller.error();
+RunApi::Asked RunApi::asked(const ExchangePtr& exchange,
+                            const std::string& pipeline,
+                            std::string_view id,
+                            std::string_view scope) const {
+    auto caller = access_->authenticator()->authorize(exchange->request(), scope, pipeline);
+    return {pipeline, id, caller ? Result<std::string>(std::move(caller->user_id)) : caller.error()};
 }
 
 void RunApi::stream_token(const ExchangePtr& exchange, const std::string& pipeline, std::string_view id) {
-    open(exchange, pipeline, id, [self = shared_from_this(), exchange, pipeline](const FeedPtr& feed) {
-        const auto token = self->access_->stream_tokens.make(feed->run_id(), feed->user_id());
+    const auto then = [self = shared_from_this(), exchange, pipeline](const FeedPtr& feed) {
+        const auto token = self->access_->stream_tokens().make(feed->run_id(), feed->user_id());
         if (!token) {
             return exchange->respond(error_response(token.error()));
         }
@@ -218,34 +239,32 @@ void RunApi::stream_token(const ExchangePtr& exchange, const std::string& pipeli
                                         R"({"token":")" + *token + R"(","stream_url":")" + pipeline_path(pipeline) + "/" +
                                             feed->run_id() + "/events?token=" + *token + R"(","expires_in":)" +
                                             std::to_string(std::chrono::seconds(limits::kStreamTokenLifetime).count()) + "}"));
-    });
+    };
+    open(exchange, asked(exchange, pipeline, id, kScopeRead), then);
 }
 
-void RunApi::open(const ExchangePtr& exchange,
-                  const std::string& pipeline,
-                  std::string_view id,
-                  std::function<void(const FeedPtr&)> then) {
-    auto user = reader(exchange->request(), pipeline, id);
-    if (!user) {
-        return exchange->respond(error_response(user.error()));
+void RunApi::open(const ExchangePtr& exchange, Asked asked, std::function<void(const FeedPtr&)> then) {
+    if (!asked.user) {
+        return exchange->respond(error_response(asked.user.error()));
     }
     if (!host_.is_loaded()) {
         return exchange->respond(error_response(fail(Errc::not_ready)));
     }
-    if (!is_uuid(id)) {
+    if (!is_uuid(asked.id)) {
         return exchange->respond(error_response(fail(Errc::run_not_found)));
     }
-    host_.runs().open(
-        to_lower_ascii(id), std::move(*user), [exchange, pipeline, then = std::move(then)](const Result<FeedPtr>& feed) {
-            if (!feed || (*feed)->pipeline() != pipeline) {
-                return exchange->respond(error_response(feed ? fail(Errc::run_not_found) : feed.error()));
-            }
-            then(*feed);
-        });
+    host_.runs().open(to_lower_ascii(asked.id),
+                      std::move(*asked.user),
+                      [exchange, pipeline = asked.pipeline, then = std::move(then)](const Result<FeedPtr>& feed) {
+                          if (!feed || (*feed)->pipeline() != pipeline) {
+                              return exchange->respond(error_response(feed ? fail(Errc::run_not_found) : feed.error()));
+                          }
+                          then(*feed);
+                      });
 }
 
 void RunApi::events(const ExchangePtr& exchange, const std::string& pipeline, std::string_view id) {
-    open(exchange, pipeline, id, [self = shared_from_this(), exchange](const FeedPtr& feed) {
+    const auto then = [self = shared_from_this(), exchange](const FeedPtr& feed) {
         const auto events = feed->size();
         const auto from = read_last_event_id(exchange->request().header("last-event-id"), events);
         if (!from) {
@@ -253,7 +272,12 @@ void RunApi::events(const ExchangePtr& exchange, const std::string& pipeline, st
                 fail(Errc::last_event_id_invalid, "Last-Event-ID must be a number from 0 to " + std::to_string(events))));
         }
         self->stream(exchange, feed, *from);
-    });
+    };
+    // A token of the stream's own opens this stream and nothing else: it stands in URLs, and so in logs.
+    if (const auto token = query_value(exchange->request().query, "token"); !token.empty()) {
+        return open(exchange, {pipeline, id, access_->stream_tokens().use(token, to_lower_ascii(id))}, then);
+    }
+    open(exchange, asked(exchange, pipeline, id, kScopeRead), then);
 }
 
 void RunApi::stream(const ExchangePtr& exchange, const FeedPtr& feed, std::size_t from) {
@@ -269,13 +293,13 @@ void RunApi::stream(const ExchangePtr& exchange, const FeedPtr& feed, std::size_
 }
 
 void RunApi::result(const ExchangePtr& exchange, const std::string& pipeline, std::string_view id) {
-    open(exchange, pipeline, id, [exchange](const FeedPtr& feed) {
+    open(exchange, asked(exchange, pipeline, id, kScopeRead), [exchange](const FeedPtr& feed) {
         exchange->respond(feed->is_over() ? json_response(200, feed->result()) : processing_response(*feed));
     });
 }
 
 void RunApi::cancel(const ExchangePtr& exchange, const std::string& pipeline, std::string_view id) {
-    open(exchange, pipeline, id, [self = shared_from_this(), exchange](const FeedPtr& feed) {
+    open(exchange, asked(exchange, pipeline, id, kScopeRun), [self = shared_from_this(), exchange](const FeedPtr& feed) {
         self->host_.runs().cancel(feed->run_id(), feed->user_id(), [exchange, feed](const Result<void>& cancelled) {
             exchange->respond(cancelled ? json_response(200, R"({"job_id":")" + feed->run_id() + R"(","status":"cancelled"})")
                                         : error_response(cancelled.error()));
@@ -284,7 +308,7 @@ void RunApi::cancel(const ExchangePtr& exchange, const std::string& pipeline, st
 }
 
 void RunApi::list(const ExchangePtr& exchange, const std::string& pipeline) {
-    auto caller = access_->authenticator->authorize(exchange->request(), kScopeRead, pipeline);
+    auto caller = access_->authenticator()->authorize(exchange->request(), kScopeRead, pipeline);
     if (!caller) {
         return exchange->respond(error_response(caller.error()));
     }

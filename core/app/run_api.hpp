@@ -34,12 +34,18 @@ public:
 
 private:
     using FeedPtr = std::shared_ptr<RunFeed>;
-    /// Who asks for a run's events: by a token of the stream's own, or as everywhere.
-    Result<std::string> reader(const net::ServerRequest& request, const std::string& pipeline, std::string_view id) const;
-    void open(const ExchangePtr& exchange,
-              const std::string& pipeline,
-              std::string_view id,
-              std::function<void(const FeedPtr&)> then);
+    /// What is asked for, and by whom; `user` is why nobody may, where the credentials do not do.
+    struct Asked {
+        const std::string& pipeline;
+        std::string_view id;
+        Result<std::string> user;
+    };
+    Asked asked(const ExchangePtr& exchange, const std::string& pipeline, std::string_view id, std::string_view scope) const;
+    void open(const ExchangePtr& exchange, Asked asked, std::function<void(const FeedPtr&)> then);
+    void recall(const AdmissionPtr& admission,
+                const std::string& pipeline,
+                const std::string& key,
+                std::function<void()> go_on);
     void accepted(const ExchangePtr& exchange,
                   const std::string& pipeline,
                   const std::string& user,

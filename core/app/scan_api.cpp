@@ -25,8 +25,8 @@ public:
     WholeRun(runtime::Host& host, ExchangePtr exchange, std::shared_ptr<void> place)
         : host_(host), exchange_(std::move(exchange)), place_(std::move(place)) {}
 
-    void start(RunContext& context, std::string id, RunInput input) {
-        started_ = context.clock.now();
+    void start(std::shared_ptr<RunContext> context, std::string id, RunInput input) {
+        started_ = context->clock.now();
         // The run keeps this alive; it ends when the run is over or the client gone.
         exchange_->on_client_gone([weak = weak_from_this()] {
             if (const auto self = weak.lock()) {
@@ -34,7 +34,8 @@ public:
                 self->run_.reset();
             }
         });
-        run_ = Run::start(context, std::move(id), std::move(input), [self = shared_from_this()] { self->on_event(); });
+        run_ =
+            Run::start(std::move(context), std::move(id), std::move(input), [self = shared_from_this()] { self->on_event(); });
     }
 
 private:
@@ -73,7 +74,7 @@ void ScanApi::classify(const ExchangePtr& exchange, Mode mode) {
         self->refuse(admission, error, mode);
     };
     then.start = [self = shared_from_this(), mode](const AdmissionPtr& admission) { self->start(*admission, mode); };
-    admitter_->admit(exchange, kPipeline, false, std::move(then));
+    admitter_->admit(exchange, kPipeline, std::move(then));
 }
 
 /// A fault of the image URL is told with status 200 in the seed's shapes.
@@ -91,22 +92,22 @@ void ScanApi::refuse(const Admission& admission, const Error& error, Mode mode) 
 }
 
 void ScanApi::start(Admission& admission, Mode mode) const {
-    auto& context = *admission.context;
+    auto context = std::move(admission.context);
     if (mode == Mode::whole) {
         std::make_shared<WholeRun>(host_, admission.exchange, std::move(admission.place))
-            ->start(context, std::move(admission.id), std::move(admission.input));
+            ->start(std::move(context), std::move(admission.id), std::move(admission.input));
         return;
     }
     auto stream = std::make_unique<ScanStream>(
-        host_, context, std::move(admission.id), std::move(admission.input), std::move(admission.place));
+        host_, std::move(context), std::move(admission.id), std::move(admission.input), std::move(admission.place));
     admission.exchange->stream(event_stream_head(), std::move(stream), limits::kKeepAliveInterval);
 }
 
 void ScanApi::categories(const ExchangePtr& exchange) const {
-    if (const auto caller = access_->authenticator->authenticate(exchange->request()); !caller) {
+    if (const auto caller = access_->authenticator()->authenticate(exchange->request()); !caller) {
         return exchange->respond(error_response(caller.error()));
     }
-    const auto* context = host_.pipeline(kPipeline);
+    const auto context = host_.pipeline(kPipeline);
     if (context == nullptr) {
         return exchange->respond(error_response(fail(Errc::not_ready)));
     }
@@ -117,7 +118,7 @@ void ScanApi::categories(const ExchangePtr& exchange) const {
 }
 
 void ScanApi::metrics_info(const ExchangePtr& exchange) const {
-    const auto* context = host_.pipeline(kPipeline);
+    const auto context = host_.pipeline(kPipeline);
     if (context == nullptr) {
         return exchange->respond(error_response(fail(Errc::not_ready)));
     }

@@ -1,5 +1,6 @@
 #include "app/scan_request.hpp"
 
+#include "base/hash.hpp"
 #include "base/limits.hpp"
 #include "base/text.hpp"
 #include "protocol/multipart.hpp"
@@ -125,6 +126,21 @@ Result<ScanRequest> parse_scan_request(std::string_view body) {
         request.image = std::move(bytes.value());
     }
     return request;
+}
+
+std::string fingerprint_of(const ScanRequest& request, std::string_view place) {
+    const auto image = request.image ? sha256_hex(*request.image) : std::string();
+    std::string text;
+    for (const std::string_view field : {place,
+                                         std::string_view(image),
+                                         std::string_view(request.image_url),
+                                         std::string_view(request.question),
+                                         std::string_view(request.model),
+                                         std::string_view(request.language)}) {
+        text += std::to_string(field.size()) + ":";
+        text += field;
+    }
+    return sha256_hex(text);
 }
 
 }  // namespace eco2::app

@@ -29,4 +29,9 @@ Result<ScanRequest> parse_scan_request(std::string_view body);
 /// Errors: as parse_scan_request; bad_request (the form's own shape), unsupported_media_type.
 Result<ScanRequest> parse_scan_form(std::string_view body, std::string_view content_type);
 
+/// The same for the same request, however it was written: a form's boundary is another one each time that it is sent.
+///
+/// `place` tells apart what is no part of the body.
+std::string fingerprint_of(const ScanRequest& request, std::string_view place);
+
 }  // namespace eco2::app

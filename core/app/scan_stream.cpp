@@ -29,10 +29,11 @@ std::unique_ptr<net::BodySource> error_stream(const Error& error) {
     return std::make_unique<ErrorStream>(error);
 }
 
-ScanStream::ScanStream(runtime::Host& host, RunContext& context, std::string id, RunInput input, std::shared_ptr<void> place)
-    : host_(host), place_(std::move(place)), started_(context.clock.now()) {
+ScanStream::ScanStream(
+    runtime::Host& host, std::shared_ptr<RunContext> context, std::string id, RunInput input, std::shared_ptr<void> place)
+    : host_(host), place_(std::move(place)), started_(context->clock.now()) {
     host_.metrics().scan_sse_connections_active.add(1);
-    run_ = Run::start(context, std::move(id), std::move(input), [this] {
+    run_ = Run::start(std::move(context), std::move(id), std::move(input), [this] {
         if (waker_ != nullptr) {
             waker_->wake();
         }

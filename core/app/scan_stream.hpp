@@ -15,7 +15,8 @@ namespace eco2::app {
 class ScanStream final : public net::BodySource {
 public:
     /// `place`: the host's, for the run.
-    ScanStream(runtime::Host& host, RunContext& context, std::string id, RunInput input, std::shared_ptr<void> place);
+    ScanStream(
+        runtime::Host& host, std::shared_ptr<RunContext> context, std::string id, RunInput input, std::shared_ptr<void> place);
     ~ScanStream() override;
 
     void set_waker(net::Waker* waker) override { waker_ = waker; }

@@ -2,6 +2,7 @@
 
 #include <chrono>
 #include <cstddef>
+#include <cstdint>
 
 /// Every limit of the host, each with its reason. A limit that an operator should turn is a configuration key whose default is
 /// here.
@@ -61,6 +62,20 @@ inline constexpr std::size_t kSseLineBytesMax = 1024 * 1024;
 inline constexpr std::size_t kProviderTextBytesMax = 256 * 1024;  // a stage's answer
 inline constexpr std::size_t kModelNameBytesMax = 200;  // as an upstream tells it: it stands in every result and log line
 
+// routing
+inline constexpr std::size_t kTrailBytesMax = 2 * 1024;             // of one request: some twenty decisions
+inline constexpr std::size_t kHeldChunksMax = 64;                   // start-up events held back until the first content
+inline constexpr std::size_t kHeldBytesMax = 256 * 1024;            // of them; beyond it they count as content
+inline constexpr std::size_t kPrefixHashBytesMax = 1'024;           // providers cache prompts from about 1,024 tokens on
+inline constexpr std::int64_t kReservedOutputTokens = 1'024;        // where a request does not say how long its answer may be
+inline constexpr std::size_t kTargetsKept =
+    4'096;  // provider and model pairs; clients choose model names; idle ones are dropped
+inline constexpr std::chrono::milliseconds kToldWaitMax{3'600'000};  // of what an upstream tells: a day's limit is tried hourly
+inline constexpr std::chrono::milliseconds kLimitedRestMax{60'000};  // without a hint: any minute is over by then
+inline constexpr std::chrono::milliseconds kKeyProbeMax{3'600'000};  // of a refused key; a bill may be paid at any time
+inline constexpr std::chrono::milliseconds kAskAgain{250};           // where an answer under way may change things sooner
+inline constexpr std::chrono::milliseconds kAskAgainBehind{1'000};   // likewise, with so many ahead that it will not at once
+
 // runs
 inline constexpr std::size_t kStagesMax = 32;    // events hold a stage's number in a byte, progress is in percent
 inline constexpr auto kRunDeadline = 120s;       // the seed's stream limit
@@ -78,6 +93,11 @@ inline constexpr std::size_t kStreamTokensPerUserMax = 100;
 inline constexpr std::size_t kQuotaUsersMax = 1'000'000;  // remembered for a minute each
 
 inline constexpr auto kAdminTimeout = 15s;  // of a command that asks a host on this machine
+
+// reloads
+inline constexpr auto kReloadTimeout = 120s;         // of the command that asks for one: plugins start, self-tests run
+inline constexpr std::size_t kControlQueueMax = 16;  // reloads that wait for the one under way; all would do the same
+inline constexpr auto kTendInterval = 50ms;          // of looking whether replaced instances are free, while there are any
 
 // submitted runs
 inline constexpr auto kDeltaInterval = 100ms;  // words of a model come in one event per so long: durable ones cost a row each
@@ -143,12 +163,26 @@ inline constexpr auto kGrantBusyTimeout = 2s;                    // a reader (CL
 inline constexpr std::size_t kSqliteCheckBytesMax =
     64 * 1024 * 1024;  // checked whole at start-up (0.2 s); beyond it, as it is read
 
+// accounting
+inline constexpr auto kLedgerCommitWindow = 1s;  // sums wait so long for the disk: at most one commit a second, 0.4 ms of CPU
+inline constexpr std::size_t kLedgerRowsPendingMax =
+    100'000;                                              // sums in memory while the disk fails: some 40 MB; then coarser ones
+inline constexpr std::size_t kLedgerFieldBytesMax = 256;  // an upstream chooses its model's name
+inline constexpr std::size_t kRoutedRecordsKept = 1'000;  // for `eco2 explain`: the last minute or so of a busy host
+inline constexpr std::size_t kTrailKeptBytesMax = 8 * 1024;  // of each: as much as a log line shows
+
 // fake provider (tests, demos, load)
 inline constexpr std::size_t kFakeScriptMax = 10'000;                   // one entry a request of a long test
 inline constexpr std::size_t kFakeBodiesKept = 20;                      // last request bodies in /fake/stats
 inline constexpr std::size_t kFakeBodyKeptBytesMax = 64 * 1024;         // of each: a prompt fits, an inline photo is cut
 inline constexpr int kFakeDelayMsMax = 3'600'000;                       // also ends a reply that is to stay silent
 inline constexpr int kFakePiecesMax = 100'000;                          // chunks of one stream
+inline constexpr std::size_t kFakeBillRowsMax = 10'000;                 // pairs of key and model with a row of their own
+inline constexpr std::size_t kFakeBillRequestsMax = 50'000;             // listed in the bill: about 15 MB
+inline constexpr std::size_t kFakeModelsSeenMax = 10'000;               // whose first attempts are told from later ones
+inline constexpr std::size_t kFakeNameBytesMax = 200;                   // of a model, key or id in the bill
+inline constexpr std::size_t kFakeAccountsMax = 10'000;                 // accounts, and keys of them all
+inline constexpr std::size_t kFakeTextBytesMax = 256 * 1024;            // of a plain answer: one chunk a word
 inline constexpr std::size_t kFakeHugeBodyBytesMax = 64 * 1024 * 1024;  // above every limit that it is there to test
 
 }  // namespace eco2::limits

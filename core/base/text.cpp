@@ -87,6 +87,29 @@ std::string shorten(std::string_view text, std::size_t bytes_max) {
     return std::string(text.substr(0, end)) + "…";
 }
 
+// Only the last star is ever tried again: what an earlier one could take more of, the last one can take too.
+bool glob_matches(std::string_view glob, std::string_view text) noexcept {
+    std::size_t g = 0;
+    std::size_t t = 0;
+    std::size_t after_star = std::string_view::npos;
+    std::size_t star_text = 0;
+    while (t < text.size()) {
+        if (g < glob.size() && glob[g] == '*') {
+            after_star = ++g;
+            star_text = t;
+        } else if (g < glob.size() && glob[g] == text[t]) {
+            ++g;
+            ++t;
+        } else if (after_star != std::string_view::npos) {
+            g = after_star;
+            t = ++star_text;
+        } else {
+            return false;
+        }
+    }
+    return glob.find_first_not_of('*', g) == std::string_view::npos;
+}
+
 void append_json_escaped(std::string& out, std::string_view text) {
     std::size_t clean = 0;
     for (std::size_t i = 0; i < text.size(); ++i) {

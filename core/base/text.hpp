@@ -16,6 +16,9 @@ bool is_valid_utf8(std::string_view text) noexcept;
 /// At most `bytes_max` bytes of `text`, cut between characters, with an ellipsis where something was cut.
 std::string shorten(std::string_view text, std::size_t bytes_max);
 
+/// `text` against a glob of literals and `*`, which stands for any characters, also none. Cost: at most their lengths' product.
+bool glob_matches(std::string_view glob, std::string_view text) noexcept;
+
 /// Appends `text` as the inside of a JSON string (no quotes): raw UTF-8, control characters escaped.
 void append_json_escaped(std::string& out, std::string_view text);
 

@@ -3,6 +3,7 @@
 #include "base/text.hpp"
 #include "config/access_config.hpp"
 #include "config/host_config_checks.hpp"
+#include "config/routing_config.hpp"
 #include "config/section.hpp"
 #include "config/toml_file.hpp"
 
@@ -37,7 +38,9 @@ public:
         read_grants();
         read_http();
         read_plugins();
+        read_accounts(reading_, root_, config_.routing);
         read_instances();
+        read_routing(reading_, root_, config_.routing);
         read_pipelines();
         root_.finish();
         check_together(reading_.problems, config_, root_);
@@ -234,21 +237,23 @@ private:
             const auto name = section.text("plugin").value_or(id);
             check_id(problems(), name);
             plugin.plugin = name.text;
-            read_instance(section, plugin);
+            ProviderDefinition provider{plugin.id, {}};
+            read_instance(section, plugin, provider);
             if (section.boolean("enabled").value_or(true)) {
+                config_.routing.providers.push_back(std::move(provider));
                 config_.plugins.push_back(std::move(plugin));
             }
             section.finish();
         }
     }
 
-    void read_instance(Section& section, PluginConfig& to) {
+    void read_instance(Section& section, PluginConfig& to, ProviderDefinition& provider) {
         section.set_boolean("required", to.is_required);
         if (const auto sha256 = section.text("sha256")) {
             check_sha256(problems(), *sha256);
             to.sha256 = sha256->text;
         }
-        read_keys(section, to);
+        read_keys(section, to, provider);
         for (const PlacedText& origin : section.texts("key_origins").value_or(std::vector<PlacedText>{})) {
             check_origin(problems(), origin);
             to.key_origins.push_back(origin.text);
@@ -260,7 +265,9 @@ private:
         }
     }
 
-    void read_keys(Section& section, PluginConfig& to) {
+    // A key without a value is left out of both lists that calls go by, the plugin host's and the routes', so that a place in
+    // one is the same place in the other.
+    void read_keys(Section& section, PluginConfig& to, ProviderDefinition& provider) {
         std::set<std::string> ids;
         for (Section& key : section.tables("keys")) {
             const auto id = key.required("id");
@@ -268,7 +275,11 @@ private:
             if (!id.text.empty() && !ids.insert(id.text).second) {
                 problems().add(id.place, id.path, "\"" + id.text + "\" is there already; every key needs an id of its own");
             }
+            auto definition = read_key(reading_, key, id.text, config_.routing);
             to.keys.push_back(read_secret(key, id.text, reading_.names, dir_, problems()));
+            if (to.keys.back().value) {
+                provider.keys.push_back(std::move(definition));
+            }
             key.finish();
         }
     }
@@ -341,8 +352,10 @@ Result<HostConfig> load_host_config(const fs::path& file, const Environment& env
 }
 
 std::vector<std::string> known_host_keys() {
-    const auto sample =
-        parse_toml("[[plugin]]\nid = \"a\"\nkeys = [{ id = \"a\", env = \"A\" }]\nsecrets.NAME = { env = \"A\" }", "sample");
+    const auto sample = parse_toml(
+        "[[plugin]]\nid = \"a\"\nkeys = [{ id = \"a\", env = \"A\" }]\nsecrets.NAME = { env = \"A\" }\n"
+        "[[account]]\nid = \"a\"\n[[account.model]]\n[[route]]\ntargets = [{}]\n[prices]\n[[prices.model]]\n",
+        "sample");
     std::set<std::string> keys;
     Reading reading{Problems("sample"), {}, &keys};
     const Environment nothing = [](std::string_view) { return std::nullopt; };

@@ -5,6 +5,7 @@
 #include "base/result.hpp"
 #include "config/address.hpp"
 #include "config/environment.hpp"
+#include "model/route_definition.hpp"
 
 #include <chrono>
 #include <cstddef>
@@ -150,6 +151,9 @@ struct HostConfig {
     bool is_production = false;
     std::vector<PluginConfig> plugins;  // the enabled ones, in the file's order
     std::vector<std::filesystem::path> pipelines;
+    /// Its providers are the enabled plugins, of whatever kind, with those keys alone that have a value. Without any [[route]]
+    /// `routes` is empty: what then happens is the runtime's to say, which knows what the plugins are.
+    RoutingDefinition routing;
 };
 
 /// From the command line; stronger than the environment, which is stronger than the file.

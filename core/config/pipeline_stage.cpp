@@ -103,7 +103,7 @@ void StageReader::read_common(Section& section, StageDefinition& to) {
 }
 
 void StageReader::read_infer(Section& section, StageDefinition& to) {
-    to.provider = section.required("provider").text;
+    section.set_text("provider", to.provider);
     section.set_text("model", to.model);
     for (const auto& [key, text] : {std::pair("system", &to.system), std::pair("user", &to.user)}) {
         *text = texts_.files(section, key);

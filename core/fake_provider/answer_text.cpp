@@ -111,10 +111,36 @@ std::string answer_text(const ChatRequest& request, const Answers& answers, std:
             return vision_text(request, split_class(name), answers.situation_tags);
         }
         case AnswerKind::answer: return recycling_text(answers.insufficiencies);
-        case AnswerKind::schema: return sample_of_schema(request.schema);
+        case AnswerKind::schema: return sample_of_schema(request.schema, !request.tool.empty());
         case AnswerKind::plain: break;
     }
-    return std::string(kMadeUp);
+    return request.tool.empty() ? answers.text : sample_of_schema(request.schema, true);
+}
+
+bool is_plain_text(const ChatRequest& request) noexcept {
+    return request.kind == AnswerKind::plain && request.tool.empty();
+}
+
+Allowed allowed_text(const ChatRequest& request, std::string text) {
+    Allowed out{std::move(text), Ending::stop, {}};
+    std::size_t end = out.text.size();
+    for (const std::string& stop : request.stop) {
+        if (const std::size_t at = out.text.find(stop); at < end) {
+            end = at;
+            out.stop_sequence = stop;
+        }
+    }
+    const auto tokens_max = static_cast<std::size_t>(request.tokens_max);
+    if (tokens_max > 0) {
+        const std::vector<std::string_view> words = cut_into_words(std::string_view(out.text).substr(0, end));
+        if (words.size() > tokens_max) {
+            end = static_cast<std::size_t>(words[tokens_max].data() - out.text.data());
+            out.ending = Ending::length;
+            out.stop_sequence.clear();
+        }
+    }
+    out.text.resize(end);
+    return out;
 }
 
 std::string answer_outside_schema() {
@@ -137,6 +163,21 @@ std::vector<std::string_view> cut_into_pieces(std::string_view text, std::size_t
         }
         out.push_back(text.substr(0, end));
         text.remove_prefix(end);
+    }
+    return out;
+}
+
+std::vector<std::string_view> cut_into_words(std::string_view text) {
+    constexpr std::string_view kBlanks = " \t\r\n";
+    std::vector<std::string_view> out;
+    for (std::size_t begin = 0; begin < text.size();) {
+        const std::size_t word = text.find_first_not_of(kBlanks, begin);
+        std::size_t end = word == std::string_view::npos ? text.size() : text.find_first_of(kBlanks, word);
+        if (end == std::string_view::npos || text.find_first_not_of(kBlanks, end) == std::string_view::npos) {
+            end = text.size();
+        }
+        out.push_back(text.substr(begin, end - begin));
+        begin = end;
     }
     return out;
 }

@@ -52,6 +52,25 @@ ApiFault quota_fault(Dialect dialect) {
             "insufficient_quota"};
 }
 
+ApiFault content_policy_fault(Dialect dialect) {
+    if (dialect == Dialect::messages) {
+        return {400, "Output blocked by content filtering policy", "invalid_request_error", "", ""};
+    }
+    return {400,
+            "Your request was rejected as a result of our safety system. Your prompt may contain text that is not allowed.",
+            "invalid_request_error",
+            "",
+            "content_policy_violation"};
+}
+
+ApiFault prefill_fault() {
+    return {400,
+            "This model does not support assistant message prefill. The conversation must end with a user message.",
+            "invalid_request_error",
+            "",
+            ""};
+}
+
 Headers usual_headers(Dialect dialect, std::string request_id, std::int64_t took_ms) {
     if (dialect == Dialect::messages) {
         return {{"x-eco2-fake", "1"}, {"request-id", "req_" + std::move(request_id)}};

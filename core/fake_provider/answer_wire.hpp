@@ -19,12 +19,14 @@ struct AnswerId {
     std::int64_t created = 0;
     std::string model;
     bool wants_usage = false;  // chat streams: "usage" in every chunk
-    std::string tool;          // messages: the answer is this tool's input; empty: text
+    std::string tool;          // the answer is this tool's input; empty: text
     std::int64_t prompt_tokens = 0;
+    int choices = 1;  // chat: how many, all of them alike
 };
 
 enum class TextField { content, refusal };
-enum class Ending { stop, content_filter, none };  // none: the answer does not say that it has ended
+/// How the answer says that it has ended; none: it does not.
+enum class Ending { stop, length, content_filter, none };
 
 /// What an answer says, before a dialect puts it into bytes.
 struct Said {
@@ -32,7 +34,8 @@ struct Said {
     TextField field = TextField::content;
     Ending ending = Ending::stop;
     std::int64_t prompt_tokens = 0;
-    std::int64_t completion_tokens = 0;
+    std::int64_t completion_tokens = 0;   // of all choices
+    std::string_view stop_sequence = {};  // the one that ended it; empty: none
 };
 
 /// One answer in the bytes of one provider. The stream functions are called in the order of the stream: they count events.
@@ -73,6 +76,9 @@ std::string error_body(Dialect dialect, const ApiFault& fault);
 /// What the provider says when the prompt is too long, and when the account's money is spent.
 ApiFault context_length_fault(Dialect dialect);
 ApiFault quota_fault(Dialect dialect);
+/// What it says when its policy forbids the prompt (Gemini has no error for it), and when the last message is the assistant's.
+ApiFault content_policy_fault(Dialect dialect);
+ApiFault prefill_fault();
 /// The headers of every response.
 Headers usual_headers(Dialect dialect, std::string request_id, std::int64_t took_ms);
 

@@ -78,8 +78,8 @@ private:
     }
     std::string last(const Said& said) const {
         return event("message_delta",
-                     ",\"delta\":{\"stop_reason\":" + stop_reason(said) +
-                         ",\"stop_sequence\":null},\"usage\":" + usage(said.prompt_tokens, said.completion_tokens)) +
+                     ",\"delta\":{\"stop_reason\":" + stop_reason(said) + ",\"stop_sequence\":" + stop_sequence(said) +
+                         "},\"usage\":" + usage(said.prompt_tokens, said.completion_tokens)) +
                std::string(kEndMark);
     }
     std::string stop_reason(const Said& said) const {
@@ -89,7 +89,16 @@ private:
         if (said.ending == Ending::content_filter || said.field == TextField::refusal) {
             return "\"refusal\"";
         }
+        if (said.ending == Ending::length) {
+            return "\"max_tokens\"";
+        }
+        if (!said.stop_sequence.empty()) {
+            return "\"stop_sequence\"";
+        }
         return uses_tool(said.field) ? "\"tool_use\"" : "\"end_turn\"";
+    }
+    static std::string stop_sequence(const Said& said) {
+        return said.stop_sequence.empty() ? "null" : json_quote(said.stop_sequence);
     }
     std::string block(const Said& said) const {
         if (uses_tool(said.field) && said.ending != Ending::content_filter) {  // half an answer is no tool's input
@@ -100,7 +109,8 @@ private:
     }
     std::string message(const std::string& blocks, const Said& said) const {
         return "{" + head() + ",\"content\":[" + blocks + "],\"stop_reason\":" + stop_reason(said) +
-               ",\"stop_sequence\":null,\"usage\":" + usage(said.prompt_tokens, said.completion_tokens) + "}";
+               ",\"stop_sequence\":" + stop_sequence(said) + ",\"usage\":" + usage(said.prompt_tokens, said.completion_tokens) +
+               "}";
     }
     static std::string usage(std::int64_t input, std::int64_t output) {
         return "{\"input_tokens\":" + std::to_string(input) +

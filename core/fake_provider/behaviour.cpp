@@ -1,11 +1,13 @@
 #include "fake_provider/behaviour.hpp"
 
 #include "base/limits.hpp"
+#include "fake_provider/known_names.hpp"
 
 #include <boost/json/array.hpp>
 #include <boost/json/value.hpp>
 #include <boost/json/value_to.hpp>
 
+#include <algorithm>
 #include <array>
 #include <limits>
 #include <optional>
@@ -44,6 +46,10 @@ constexpr std::array kFaultNames{
     FaultName{Fault::error_in_stream, "error_in_stream"},
     FaultName{Fault::huge_body, "huge_body"},
     FaultName{Fault::slow_headers, "slow_headers"},
+    FaultName{Fault::content_policy, "content_policy"},
+    FaultName{Fault::refuse_prefill, "refuse_prefill"},
+    FaultName{Fault::slow_first_token, "slow_first_token"},
+    FaultName{Fault::flap, "flap"},
 };
 
 constexpr std::array kStatuses{400, 401, 403, 404, 408, 409, 413, 422, 429, 500, 502, 503, 504, 529};
@@ -73,10 +79,6 @@ std::string fault_names() {
     return out;
 }
 
-Error bad_key(std::string_view key, std::string_view expected) {
-    return fail(Errc::invalid_field, "\"" + std::string(key) + "\" must be " + std::string(expected));
-}
-
 bool set_text(std::string& out, const json::value& value) {
     if (!value.is_string()) {
         return false;
@@ -98,7 +100,12 @@ Result<void> read_fault(Behaviour& out, std::string_view key, const json::value&
     std::string name;
     const std::optional<Fault> fault = set_text(name, value) ? fault_by_name(name) : std::nullopt;
     if (!fault) {
-        return bad_key(key, "the name of a fault: " + fault_names());
+        std::vector<std::string_view> known;
+        for (const FaultName& row : kFaultNames) {
+            known.push_back(row.name);
+        }
+        const std::string near = nearest(name, known);
+        return bad_key(key, "the name of a fault" + (near.empty() ? ": " + fault_names() : "; did you mean \"" + near + "\"?"));
     }
     out.fault = *fault;
     return {};
@@ -130,11 +137,12 @@ Result<void> read_kind(Behaviour& out, std::string_view key, const json::value& 
     return bad_key(key, "vision, answer, schema or plain");
 }
 
-Result<void> read_reset(Behaviour& out, std::string_view key, const json::value& value) {
+template <bool Behaviour::*member>
+Result<void> read_flag(Behaviour& out, std::string_view key, const json::value& value) {
     if (!value.is_bool()) {
         return bad_key(key, "true or false");
     }
-    out.reset = value.get_bool();
+    out.*member = value.get_bool();
     return {};
 }
 
@@ -194,8 +202,15 @@ constexpr std::array kKeys{
     Key{"retry_after", read_retry_after},
     Key{"headers", read_headers},
     Key{"after_chunks", read_integer<&Behaviour::after_chunks, 0, 100'000>},
-    Key{"reset", read_reset},
+    Key{"reset", read_flag<&Behaviour::reset>},
+    Key{"replace", read_flag<&Behaviour::replace>},
+    Key{"once", read_flag<&Behaviour::once>},
     Key{"delay_ms", read_integer<&Behaviour::delay_ms, 0, limits::kFakeDelayMsMax>},
+    Key{"pacing_ms", read_integer<&Behaviour::pacing_ms, 0, limits::kFakeDelayMsMax>},
+    Key{"slow_ms", read_integer<&Behaviour::slow_ms, 0, limits::kFakeDelayMsMax>},
+    Key{"stall_ms", read_integer<&Behaviour::stall_ms, 0, limits::kFakeDelayMsMax>},
+    Key{"down_ms", read_integer<&Behaviour::down_ms, 0, limits::kFakeDelayMsMax>},
+    Key{"up_ms", read_integer<&Behaviour::up_ms, 0, limits::kFakeDelayMsMax>},
     Key{"bytes", read_integer<&Behaviour::bytes, 1, limits::kFakeHugeBodyBytesMax>},
     Key{"error_rate", read_rate},
     Key{"kind", read_kind},
@@ -225,25 +240,51 @@ bool is_playable_status(int status) noexcept {
 }
 
 Result<Behaviour> read_behaviour(const json::object& json) {
-    Behaviour out;
+    return read_behaviour(json, {});
+}
+
+Result<Behaviour> read_behaviour(const json::object& json, Behaviour out) {
     for (const auto& [name, value] : json) {
-        const Key* key = nullptr;
-        for (const Key& known : kKeys) {
-            if (known.name == std::string_view(name)) {
-                key = &known;
+        const auto key =
+            std::find_if(kKeys.begin(), kKeys.end(), [&name = name](const Key& known) { return known.name == name; });
+        if (key == kKeys.end()) {
+            std::vector<std::string_view> known{"script", "mix"};
+            for (const Key& row : kKeys) {
+                known.push_back(row.name);
             }
-        }
-        if (key == nullptr) {
-            return fail(Errc::invalid_field, "\"" + std::string(name) + "\" is not a key of a behaviour");
+            return unknown_key(name, "a behaviour", known);
         }
         if (Result<void> read = key->read(out, name, value); !read) {
             return read.error();
         }
     }
+    if (out.fault == Fault::flap && !json.contains("status")) {
+        out.status = 503;
+    }
     return out;
 }
 
-Result<void> BehaviourBook::load(const json::object& json) {
+Behaviour as_it_is(Behaviour chosen, const RequestFacts& facts, Clock::Monotonic since) {
+    bool is_hit = true;
+    if (chosen.fault == Fault::refuse_prefill) {
+        is_hit = facts.is_prefill;
+    } else if (chosen.fault == Fault::flap) {
+        const std::chrono::milliseconds down(chosen.down_ms);
+        auto age = facts.now - since;
+        if (chosen.up_ms > 0) {
+            age %= down + std::chrono::milliseconds(chosen.up_ms);
+        }
+        is_hit = age < down;
+    }
+    if (is_hit) {
+        return chosen;
+    }
+    Behaviour honest;
+    honest.pacing_ms = chosen.pacing_ms;
+    return honest;
+}
+
+Result<void> BehaviourBook::load(const json::object& json, Clock::Monotonic now) {
     json::object own = json;
     std::deque<Behaviour> script;
     if (const json::value* list = own.if_contains("script")) {
@@ -265,16 +306,38 @@ Result<void> BehaviourBook::load(const json::object& json) {
         }
         own.erase("script");
     }
+    FaultMix mix;
+    if (const json::value* shares = own.if_contains("mix")) {
+        if (!shares->is_object()) {
+            return bad_key("mix", "an object of faults and shares");
+        }
+        Result<FaultMix> read = read_mix(shares->get_object(), fault_scale_);
+        if (!read) {
+            return read.error();
+        }
+        mix = std::move(*read);
+        own.erase("mix");
+    }
     Result<Behaviour> standing = read_behaviour(own);
     if (!standing) {
         return standing.error();
     }
     standing_ = std::move(*standing);
     script_ = std::move(script);
+    mix_ = std::move(mix);
+    hit_ = {};
+    since_ = now;
     return {};
 }
 
 Behaviour BehaviourBook::choose(const RequestFacts& facts) {
+    return as_it_is(chosen(facts), facts, since_);
+}
+
+Behaviour BehaviourBook::chosen(const RequestFacts& facts) {
+    const auto is_hit = [&](const Behaviour& behaviour) {
+        return facts.dice < behaviour.error_rate && (!behaviour.once || hit_.is_first(facts.model));
+    };
     for (auto entry = script_.begin(); entry != script_.end(); ++entry) {
         if (!fits(*entry, facts)) {
             continue;
@@ -283,9 +346,16 @@ Behaviour BehaviourBook::choose(const RequestFacts& facts) {
         if (--entry->times <= 0) {
             script_.erase(entry);
         }
-        return facts.dice < chosen.error_rate ? chosen : Behaviour{};
+        return is_hit(chosen) ? chosen : Behaviour{};
     }
-    return fits(standing_, facts) && facts.dice < standing_.error_rate ? standing_ : Behaviour{};
+    if (!fits(standing_, facts)) {
+        return {};
+    }
+    Behaviour chosen = is_hit(standing_) ? standing_ : Behaviour{};
+    if (const Behaviour* drawn = chosen.fault == Fault::none ? mix_.draw(facts.number) : nullptr) {
+        return *drawn;
+    }
+    return chosen;
 }
 
 }  // namespace eco2::fake

@@ -11,6 +11,7 @@
 #include <boost/json/value.hpp>
 
 #include <cstring>
+#include <optional>
 
 namespace eco2::fake {
 namespace {
@@ -19,6 +20,8 @@ namespace json = boost::json;
 
 constexpr std::size_t kUserTextBytesMax = 200;
 constexpr std::int64_t kTokensPerMessage = 4;
+constexpr std::int64_t kChoicesMax = 128;  // what OpenAI takes as "n"
+constexpr std::size_t kStopMax = 16;
 
 std::string_view view(const json::string& text) noexcept {
     return {text.data(), text.size()};
@@ -106,6 +109,9 @@ public:
             return missing("max_tokens");
         }
         read_options(root);
+        if (fault_) {
+            return *std::move(fault_);
+        }
         for (const json::value& message : messages->get_array()) {
             if (const json::object* object = message.if_object()) {
                 read_message(*object);
@@ -134,6 +140,102 @@ private:
         if (wrapper != nullptr) {
             read_schema(text_at(*wrapper, "name"), object_at(*wrapper, "schema"));
         }
+        read_choices(root.if_contains("n"));
+        read_stop(root.if_contains("stop"));
+        read_tokens_max(root, "max_tokens");
+        read_tokens_max(root, "max_completion_tokens");
+        const json::object* named = object_at(root, "tool_choice");
+        const json::object* function = named != nullptr ? object_at(*named, "function") : nullptr;
+        choose_tool(chat_tools(root),
+                    function != nullptr ? text_at(*function, "name") : std::string_view{},
+                    text_at(root, "tool_choice") == "required");
+    }
+
+    void read_choices(const json::value* n) {
+        if (n == nullptr || n->is_null()) {
+            return;
+        }
+        if (!n->is_int64() || n->get_int64() < 1 || n->get_int64() > kChoicesMax) {
+            fault_ = ApiFault{400,
+                              "Invalid 'n': expected an integer from 1 to " + std::to_string(kChoicesMax) + ".",
+                              "invalid_request_error",
+                              "n",
+                              "invalid_value"};
+            return;
+        }
+        out_.choices = static_cast<int>(n->get_int64());
+    }
+
+    void read_stop(const json::value* stop) {
+        const auto take = [this](const json::value& text) {
+            if (text.is_string() && !text.get_string().empty() && out_.stop.size() < kStopMax) {
+                out_.stop.emplace_back(view(text.get_string()));
+            }
+        };
+        if (stop != nullptr && stop->is_array()) {
+            for (const json::value& text : stop->get_array()) {
+                take(text);
+            }
+        } else if (stop != nullptr) {
+            take(*stop);
+        }
+    }
+
+    void read_tokens_max(const json::object& root, std::string_view key) {
+        const json::value* value = root.if_contains(key);
+        if (value != nullptr && value->is_int64() && value->get_int64() > 0) {
+            out_.tokens_max = value->get_int64();
+        }
+    }
+
+    struct Tool {
+        std::string_view name;
+        const json::object* schema = nullptr;
+    };
+
+    static std::vector<Tool> chat_tools(const json::object& root) {
+        std::vector<Tool> tools;
+        for_objects(root.if_contains("tools"), [&](const json::object& tool) {
+            if (const json::object* function = object_at(tool, "function")) {
+                tools.push_back({text_at(*function, "name"), object_at(*function, "parameters")});
+            }
+        });
+        return tools;
+    }
+
+    template <class Visit>
+    static void for_objects(const json::value* list, Visit visit) {
+        if (list != nullptr && list->is_array()) {
+            for (const json::value& entry : list->get_array()) {
+                if (const json::object* object = entry.if_object()) {
+                    visit(*object);
+                }
+            }
+        }
+    }
+
+    /// The model may choose, and then writes text; only a forced call is a call.
+    const Tool* choose_tool(const std::vector<Tool>& tools, std::string_view name, bool is_any) {
+        const Tool* chosen = nullptr;
+        for (const Tool& tool : tools) {
+            out_.prompt_tokens += estimate_tokens(tool.name);
+            out_.prompt_tokens += tool.schema != nullptr ? estimate_tokens(json::serialize(*tool.schema)) : 0;
+            const bool is_meant = name.empty() ? is_any : tool.name == name;
+            chosen = chosen == nullptr && is_meant ? &tool : chosen;
+        }
+        if (chosen == nullptr) {
+            if (!name.empty() || is_any) {
+                fault_ = ApiFault{400,
+                                  "Tool choice '" + std::string(name) + "' not found in 'tools' parameter.",
+                                  "invalid_request_error",
+                                  "tool_choice",
+                                  ""};
+            }
+            return nullptr;
+        }
+        out_.tool = chosen->name;
+        out_.schema = chosen->schema != nullptr ? json::serialize(*chosen->schema) : "{}";
+        return chosen;
     }
 
     void read_responses_options(const json::object& root) {
@@ -143,6 +245,7 @@ private:
         if (format != nullptr && text_at(*format, "type") == "json_schema") {
             read_schema(text_at(*format, "name"), object_at(*format, "schema"));
         }
+        read_tokens_max(root, "max_output_tokens");
     }
 
     void read_messages_options(const json::object& root) {
@@ -152,11 +255,17 @@ private:
         if (format != nullptr) {
             read_schema({}, object_at(*format, "schema"));
         }
-        const json::value* tools = root.if_contains("tools");
-        if (tools != nullptr && tools->is_array() && !tools->get_array().empty() && tools->get_array()[0].is_object()) {
-            const json::object& tool = tools->get_array()[0].get_object();
-            out_.tool = text_at(tool, "name");
-            read_schema(out_.tool, object_at(tool, "input_schema"));
+        read_tokens_max(root, "max_tokens");
+        read_stop(root.if_contains("stop_sequences"));
+        std::vector<Tool> tools;
+        for_objects(root.if_contains("tools"), [&](const json::object& tool) {
+            tools.push_back({text_at(tool, "name"), object_at(tool, "input_schema")});
+        });
+        const json::object* choice = object_at(root, "tool_choice");
+        const std::string_view type = choice != nullptr ? text_at(*choice, "type") : std::string_view{};
+        const Tool* tool = choose_tool(tools, type == "tool" ? text_at(*choice, "name") : std::string_view{}, type == "any");
+        if (tool != nullptr) {
+            name_kind(tool->name, tool->schema);
         }
     }
 
@@ -168,9 +277,41 @@ private:
         if (config != nullptr && config->contains("responseJsonSchema")) {
             read_schema({}, object_at(*config, "responseJsonSchema"));
         }
+        if (config != nullptr) {
+            read_tokens_max(*config, "maxOutputTokens");
+            read_stop(config->if_contains("stopSequences"));
+        }
+        read_gemini_tools(root);
+    }
+
+    void read_gemini_tools(const json::object& root) {
+        std::vector<Tool> tools;
+        for_objects(root.if_contains("tools"), [&](const json::object& tool) {
+            for_objects(tool.if_contains("functionDeclarations"), [&](const json::object& function) {
+                const json::object* schema = object_at(function, "parametersJsonSchema");
+                tools.push_back({text_at(function, "name"), schema != nullptr ? schema : object_at(function, "parameters")});
+            });
+        });
+        const json::object* config = object_at(root, "toolConfig");
+        const json::object* calling = config != nullptr ? object_at(*config, "functionCallingConfig") : nullptr;
+        const bool is_any = calling != nullptr && text_at(*calling, "mode") == "ANY";
+        std::string_view name;
+        const json::value* allowed = is_any ? calling->if_contains("allowedFunctionNames") : nullptr;
+        if (allowed != nullptr && allowed->is_array() && !allowed->get_array().empty() &&
+            allowed->get_array().front().is_string()) {
+            name = view(allowed->get_array().front().get_string());
+        }
+        choose_tool(tools, name, is_any);
     }
 
     void read_schema(std::string_view name, const json::object* schema) {
+        if (name_kind(name, schema) == AnswerKind::schema) {
+            out_.schema = json::serialize(*schema);
+            out_.prompt_tokens += estimate_tokens(out_.schema);
+        }
+    }
+
+    AnswerKind name_kind(std::string_view name, const json::object* schema) {
         const json::object* properties = schema != nullptr ? object_at(*schema, "properties") : nullptr;
         const auto asks_for = [&](std::string_view key) { return properties != nullptr && properties->contains(key); };
         if (name == "vision" || asks_for("classification")) {
@@ -182,9 +323,8 @@ private:
             out_.kind = AnswerKind::answer;
         } else if (schema != nullptr) {
             out_.kind = AnswerKind::schema;
-            out_.schema = json::serialize(*schema);
-            out_.prompt_tokens += estimate_tokens(out_.schema);
         }
+        return out_.kind;
     }
 
     void read_class_keys(const json::object* classification) {
@@ -206,7 +346,9 @@ private:
 
     void read_message(const json::object& message) {
         out_.prompt_tokens += kTokensPerMessage;
-        is_user_ = text_at(message, "role") == "user";
+        const std::string_view role = text_at(message, "role");
+        is_user_ = role == "user";
+        out_.ends_with_assistant = role == "assistant" || role == "model";
         read_content(message.if_contains(out_.dialect == Dialect::gemini ? "parts" : "content"));
     }
 
@@ -266,6 +408,7 @@ private:
     }
 
     ChatRequest out_;
+    std::optional<ApiFault> fault_;
     bool is_user_ = false;
     bool has_photo_ = false;
     std::uint64_t photo_hash_ = 0;

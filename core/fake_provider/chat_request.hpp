@@ -1,9 +1,11 @@
 #pragma once
 
+#include <chrono>
 #include <cstdint>
 #include <string>
 #include <string_view>
 #include <variant>
+#include <vector>
 
 namespace eco2::fake {
 
@@ -20,8 +22,9 @@ struct ApiFault {
     int status = 400;
     std::string message;
     std::string type = "invalid_request_error";
-    std::string param;  // empty: null
-    std::string code;   // empty: null
+    std::string param;                         // empty: null
+    std::string code;                          // empty: null
+    std::chrono::milliseconds retry_after{0};  // Gemini has its hint in the body; zero: none
 };
 
 enum class AnswerKind {
@@ -47,12 +50,16 @@ struct ChatRequest {
     bool is_stream = false;
     bool wants_usage = false;  // stream_options.include_usage
     AnswerKind kind = AnswerKind::plain;
-    std::string schema;  // JSON text, for AnswerKind::schema alone
-    std::string tool;    // Anthropic: the tool that the answer is the input of; empty: none
+    std::string schema;  // JSON text, of AnswerKind::schema or of the tool's input
+    std::string tool;    // the tool that the answer is the input of; empty: none
     ClassKeys class_keys;
     std::string user_text;         // start of the last user message's text
     std::uint64_t photo_hash = 0;  // of the image's URL or data URL; of the texts where there is no image
     std::int64_t prompt_tokens = 0;
+    int choices = 1;                   // chat: n
+    std::vector<std::string> stop;     // a plain answer ends before the first of these
+    std::int64_t tokens_max = 0;       // of a plain answer; 0: not told
+    bool ends_with_assistant = false;  // the last message is to be gone on with ("prefill")
 };
 
 /// Reads a request body. What is missing or wrong is answered as the provider would.

@@ -2,12 +2,14 @@
 
 #include "base/limits.hpp"
 #include "base/text.hpp"
+#include "fake_provider/fault_models.hpp"
 #include "fake_provider/openai_wire.hpp"
 
 #include <boost/json/object.hpp>
 #include <boost/json/parse.hpp>
 #include <boost/json/value.hpp>
 
+#include <optional>
 #include <utility>
 
 namespace eco2::fake {
@@ -39,23 +41,64 @@ Result<std::unique_ptr<json::object>> take_object(json::object& json, std::strin
     return out;
 }
 
+/// Where nobody wrote accounts, one takes everybody.
+AccountPlan plan_of(const FakeOptions& options) {
+    AccountPlan out = options.accounts;
+    if (out.accounts.empty() && options.requests_per_minute > 0) {
+        out.accounts.push_back({"everyone", options.requests_per_minute, 0, {}});
+    }
+    return out;
+}
+
+ApiFault limit_fault(const AccountBook::Admission& admission) {
+    ApiFault out = usual_fault(429);
+    out.retry_after = admission.wait;
+    if (admission.shortage == RateWindow::Shortage::tokens) {
+        out.message = "Rate limit reached for tokens per min. Please try again later.";
+        out.type = "tokens";
+    }
+    return out;
+}
+
+ApiFault unknown_model_fault(const std::string& model) {
+    ApiFault out = usual_fault(404);
+    out.message = "The model `" + shorten(model, limits::kFakeNameBytesMax) +
+                  "` does not exist: after fault- comes one of: " + fault_model_names();
+    return out;
+}
+
 }  // namespace
 
 Control::Control(FakeOptions options, const Clock& clock)
     : options_(std::move(options)),
       clock_(clock),
-      book_(options_.behaviour),
-      window_(options_.requests_per_minute),
+      book_(options_.behaviour, clock.now(), options_.mix, options_.fault_scale),
+      accounts_(plan_of(options_)),
+      since_(clock.now()),
       latency_(options_.latency),
       answers_(std::make_shared<const Answers>(options_.answers)) {}
 
 Script Control::answer(Arrival arrival) {
     const std::uint64_t number = ledger_->next_number();
+    const Clock::Monotonic now = clock_.now();
+    const std::string_view key = arrival.api_key.empty() ? bearer(arrival.authorization) : arrival.api_key;
+    BilledRequest entry;
+    entry.number = number;
+    entry.request_id = shorten(arrival.request_id, limits::kFakeNameBytesMax);
+    entry.key = shorten(key, limits::kFakeNameBytesMax);
+    entry.at_ms = clock_.wall_ns() / 1'000'000;
+    const auto sealed = [&entry](Script script) {
+        const bool has_no_head =
+            script.form == Script::Form::silence || (script.form == Script::Form::raw && script.answered == Answered::nothing);
+        entry.status = has_no_head ? 0 : script.status;
+        entry.answered = script.answered;
+        script.entry = std::move(entry);
+        return script;
+    };
     const auto refuse = [&](const ApiFault& fault) {
         ledger_->count("refused", {}, std::move(arrival.body));
-        return refusal(arrival.dialect, fault, number);
+        return sealed(refusal(arrival.dialect, fault, number));
     };
-    const std::string_view key = arrival.api_key.empty() ? bearer(arrival.authorization) : arrival.api_key;
     if (!is_key_accepted(key)) {
         return refuse(key.empty() && arrival.authorization.empty()
                           ? ApiFault{401,
@@ -71,39 +114,86 @@ Script Control::answer(Arrival arrival) {
         return refuse(*fault);
     }
     const ChatRequest& request = std::get<ChatRequest>(read);
-    Choice choice = choose(request, key, number);
-    Script script;
-    if (choice.is_over_limit) {
-        script = refusal(arrival.dialect, usual_fault(429), number);
-        ledger_->count("refused", {}, std::move(arrival.body));
-    } else {
-        const bool is_honest = choice.behaviour.fault == Fault::none;
-        ledger_->count(kind_name(request.kind),
-                       is_honest ? std::string_view{} : fault_name(choice.behaviour.fault),
-                       std::move(arrival.body));
-        script = plan({request,
-                       choice.behaviour,
-                       choice.latency,
-                       *choice.answers,
-                       number,
-                       options_.seed,
-                       clock_.wall_ns() / 1'000'000'000});
+    entry.model = shorten(request.model, limits::kFakeNameBytesMax);
+    const Choice choice = choose(request, key, number, now);
+    if (!choice.admission.is_known) {
+        return refuse(usual_fault(401));
     }
-    script.headers.insert(script.headers.end(), choice.headers.begin(), choice.headers.end());
-    return script;
+    Script script = script_of(request, choice, arrival, number);
+    charge(script, request, choice, now);
+    return sealed(std::move(script));
 }
 
-Control::Choice Control::choose(const ChatRequest& request, std::string_view key, std::uint64_t number) {
-    const RequestFacts facts{kind_name(request.kind), request.model, key, dice(options_.seed, number, kErrorRatePurpose)};
+Script Control::script_of(const ChatRequest& request, const Choice& choice, Arrival& arrival, std::uint64_t number) {
+    const bool is_over_limit = choice.admission.shortage != RateWindow::Shortage::none;
+    if (is_over_limit || choice.is_unknown_model) {
+        ledger_->count("refused", {}, std::move(arrival.body));
+        return refusal(
+            request.dialect, is_over_limit ? limit_fault(choice.admission) : unknown_model_fault(request.model), number);
+    }
+    const bool is_honest = choice.behaviour.fault == Fault::none;
+    ledger_->count(
+        kind_name(request.kind), is_honest ? std::string_view{} : fault_name(choice.behaviour.fault), std::move(arrival.body));
+    return plan(
+        {request, choice.behaviour, choice.latency, *choice.answers, number, options_.seed, clock_.wall_ns() / 1'000'000'000});
+}
+
+void Control::charge(Script& script, const ChatRequest& request, const Choice& choice, Clock::Monotonic now) {
+    const AccountBook::Admission& admission = choice.admission;
+    if (!admission.place.is_limited()) {
+        return;
+    }
+    const bool is_refused = admission.shortage != RateWindow::Shortage::none;
+    std::int64_t tokens = 0;
+    for (const Part& part : script.parts) {
+        tokens += part.tokens;
+    }
+    Headers headers;
+    std::string name;
+    {
+        const std::lock_guard lock(mutex_);
+        if (!is_refused) {
+            accounts_.charge(admission.place, now, tokens);
+        }
+        name = accounts_.name(admission.place);
+        headers = accounts_.headers(admission.place, request.dialect, now, clock_.wall_ns());
+    }
+    ledger_->count_account(name, is_refused);
+    if (is_refused && request.dialect != Dialect::gemini) {
+        headers.emplace_back("retry-after", std::to_string((admission.wait.count() + 999) / 1000));
+        headers.emplace_back("retry-after-ms", std::to_string(admission.wait.count()));
+    }
+    script.headers.insert(script.headers.end(), headers.begin(), headers.end());
+}
+
+Control::Choice Control::choose(const ChatRequest& request, std::string_view key, std::uint64_t number, Clock::Monotonic now) {
+    const RequestFacts facts{kind_name(request.kind),
+                             request.model,
+                             key,
+                             dice(options_.seed, number, kErrorRatePurpose),
+                             number,
+                             request.ends_with_assistant,
+                             now};
     Choice choice;
     const std::lock_guard lock(mutex_);
-    choice.is_over_limit = !window_.take(clock_.now(), choice.headers);
-    if (!choice.is_over_limit) {
-        choice.behaviour = book_.choose(facts);
-    }
     choice.latency = latency_;
     choice.answers = answers_;
+    choice.admission = accounts_.admit(key, now, request.prompt_tokens);
+    if (!choice.admission.is_known || choice.admission.shortage != RateWindow::Shortage::none) {
+        return choice;
+    }
+    const std::optional<std::string_view> model = fault_model_name(request.model);
+    choice.behaviour = model ? behaviour_of_model(*model, facts, choice) : book_.choose(facts);
     return choice;
+}
+
+Behaviour Control::behaviour_of_model(std::string_view name, const RequestFacts& facts, Choice& choice) {
+    const std::optional<Behaviour> behaviour = fault_model(name, options_.fault_scale);
+    choice.is_unknown_model = !behaviour;
+    if (!behaviour || (behaviour->once && !attempted_.is_first(facts.model))) {
+        return {};
+    }
+    return as_it_is(*behaviour, facts, since_);
 }
 
 bool Control::is_key_accepted(std::string_view key) const {
@@ -134,7 +224,7 @@ Result<void> Control::set_behaviour(std::string_view body) {
     if (!answers) {
         return answers.error();
     }
-    if (Result<void> loaded = book_.load(object); !loaded) {
+    if (Result<void> loaded = book_.load(object, clock_.now()); !loaded) {
         return loaded.error();
     }
     latency_ = *latency;
@@ -145,8 +235,10 @@ Result<void> Control::set_behaviour(std::string_view body) {
 void Control::reset() {
     ledger_->reset();
     const std::lock_guard lock(mutex_);
-    book_ = BehaviourBook(options_.behaviour);
-    window_ = RateWindow(options_.requests_per_minute);
+    since_ = clock_.now();
+    book_ = BehaviourBook(options_.behaviour, since_, options_.mix, options_.fault_scale);
+    accounts_ = AccountBook(plan_of(options_));
+    attempted_ = {};
     latency_ = options_.latency;
     answers_ = std::make_shared<const Answers>(options_.answers);
 }

@@ -1,10 +1,10 @@
 #pragma once
 
 #include "base/clock.hpp"
+#include "fake_provider/accounts.hpp"
 #include "fake_provider/behaviour.hpp"
 #include "fake_provider/fake_options.hpp"
 #include "fake_provider/ledger.hpp"
-#include "fake_provider/rate_window.hpp"
 #include "fake_provider/script.hpp"
 
 #include <memory>
@@ -19,9 +19,10 @@ struct Arrival {
     std::string body;
     std::string_view authorization;  // the header's value
     Dialect dialect = Dialect::chat;
-    std::string path_model = {};    // Gemini: of the path
-    bool is_stream = false;         // Gemini: of the path
-    std::string_view api_key = {};  // the key in the header that the dialect, or Azure, has for it
+    std::string path_model = {};       // Gemini: of the path
+    bool is_stream = false;            // Gemini: of the path
+    std::string_view api_key = {};     // the key in the header that the dialect, or Azure, has for it
+    std::string_view request_id = {};  // the x-request-id header's value
 };
 
 /// The provider without its sockets: takes requests, keeps behaviour and counts, says what to send.
@@ -49,12 +50,15 @@ public:
 private:
     struct Choice {
         Behaviour behaviour;
-        Headers headers;
-        bool is_over_limit = false;
+        AccountBook::Admission admission;
+        bool is_unknown_model = false;  // called like a model of faults, but there is no such fault
         Latency latency;
         std::shared_ptr<const Answers> answers;
     };
-    Choice choose(const ChatRequest& request, std::string_view key, std::uint64_t number);
+    Choice choose(const ChatRequest& request, std::string_view key, std::uint64_t number, Clock::Monotonic now);
+    Behaviour behaviour_of_model(std::string_view name, const RequestFacts& facts, Choice& choice);
+    Script script_of(const ChatRequest& request, const Choice& choice, Arrival& arrival, std::uint64_t number);
+    void charge(Script& script, const ChatRequest& request, const Choice& choice, Clock::Monotonic now);
     bool is_key_accepted(std::string_view key) const;
 
     const FakeOptions options_;
@@ -62,7 +66,9 @@ private:
     std::shared_ptr<Ledger> ledger_ = std::make_shared<Ledger>();
     mutable std::mutex mutex_;  // guards what follows
     BehaviourBook book_;
-    RateWindow window_;
+    AccountBook accounts_;
+    FirstAttempts attempted_;  // of the models that misbehave by their name
+    Clock::Monotonic since_;   // the start or the last reset
     Latency latency_;
     std::shared_ptr<const Answers> answers_;
 };

@@ -1,6 +1,8 @@
 #include "fake_provider/fake_options.hpp"
 
 #include "base/limits.hpp"
+#include "fake_provider/fault_models.hpp"
+#include "fake_provider/known_names.hpp"
 
 #include <boost/json/array.hpp>
 #include <boost/json/value.hpp>
@@ -49,10 +51,15 @@ Result<void> read_latency_key(Latency& out, std::string_view name, const json::v
         out.first_token_ms = number;
     } else if (name == "jitter_percent") {
         out.jitter_percent = number;
+    } else if (name == "pacing_ms") {
+        out.pacing_ms = number;
     } else if (name == "pieces_max") {
         out.pieces_max = number;
     } else {
-        return bad_option(name, "left out: it is not a key of latency");
+        return unknown_key(
+            name,
+            "latency",
+            {"vision_ms", "answer_ms", "first_token_ms", "tokens_per_second", "jitter_percent", "pieces_max", "pacing_ms"});
     }
     return {};
 }
@@ -65,12 +72,19 @@ Result<void> read_answers_key(Answers& out, std::string_view name, const json::v
         out.pick = value == "by_image" ? ClassPick::by_image : ClassPick::round_robin;
         return {};
     }
+    if (name == "text") {
+        if (!value.is_string()) {
+            return bad_option(name, "a text");
+        }
+        out.text.assign(value.get_string().data(), value.get_string().size());
+        return {};
+    }
     std::vector<std::string>* target = name == "classes"           ? &out.classes
                                        : name == "situation_tags"  ? &out.situation_tags
                                        : name == "insufficiencies" ? &out.insufficiencies
                                                                    : nullptr;
     if (target == nullptr) {
-        return bad_option(name, "left out: it is not a key of answers");
+        return unknown_key(name, "answers", {"classes", "pick", "situation_tags", "insufficiencies", "text"});
     }
     Result<std::vector<std::string>> texts = read_texts(name, value);
     if (!texts) {
@@ -95,7 +109,11 @@ Answers::Answers()
               "재활용폐기물/전지/리튬이온전지",
               "재활용폐기물/조명제품/LED전구형",
               "재활용폐기물/전기전자제품/휴대폰"},
-      situation_tags{"내용물_없음"} {}
+      situation_tags{"내용물_없음"},
+      text(
+          "This answer is made up. It comes from the fake provider of eco2, which tests how a gateway behaves when things go "
+          "wrong. No model was asked and nothing here is true. Count the words if you like: there are sixty, so that a "
+          "stream that was cut is easily told from a whole one by anyone who reads it.") {}
 
 Result<void> check(const Latency& latency) {
     if (!is_delay(latency.vision_ms)) {
@@ -113,6 +131,9 @@ Result<void> check(const Latency& latency) {
     if (latency.jitter_percent < 0 || latency.jitter_percent > 100) {
         return bad_option("jitter_percent", "from 0 to 100");
     }
+    if (latency.pacing_ms != -1 && !is_delay(latency.pacing_ms)) {
+        return bad_option("pacing_ms", "from 0 to an hour, or -1");
+    }
     if (latency.pieces_max < 1 || latency.pieces_max > limits::kFakePiecesMax) {
         return bad_option("pieces_max", "from 1 to " + std::to_string(limits::kFakePiecesMax));
     }
@@ -122,6 +143,9 @@ Result<void> check(const Latency& latency) {
 Result<void> check(const Answers& answers) {
     if (answers.classes.empty()) {
         return bad_option("classes", "a list with at least one class");
+    }
+    if (answers.text.empty() || answers.text.size() > limits::kFakeTextBytesMax) {
+        return bad_option("text", "from 1 to " + std::to_string(limits::kFakeTextBytesMax) + " bytes long");
     }
     for (const std::string& name : answers.classes) {
         if (name.empty() || name.front() == '/') {
@@ -137,6 +161,9 @@ Result<FakeOptions> checked(FakeOptions options) {
     }
     if (Result<void> answers = check(options.answers); !answers) {
         return answers.error();
+    }
+    if (!(options.fault_scale >= 0 && options.fault_scale <= 1000)) {
+        return bad_option("fault_scale", "from 0 to 1000");
     }
     if (options.requests_per_minute < 0) {
         return bad_option("requests_per_minute", "0 or more");
@@ -175,7 +202,7 @@ std::string banner(const FakeOptions& options, unsigned short port) {
            base + "/v1\n  vision " + std::to_string(options.latency.vision_ms) + " ms, answer " +
            std::to_string(options.latency.answer_ms) + " ms, jitter " + std::to_string(options.latency.jitter_percent) +
            " %\n  faults: POST " + base + "/fake/behaviour    counts: GET " + base + "/fake/stats    clear: POST " + base +
-           "/fake/reset\n";
+           "/fake/reset\n  bill: GET " + base + "/fake/bill    models that misbehave by their name:\n" + fault_model_help();
 }
 
 }  // namespace eco2::fake

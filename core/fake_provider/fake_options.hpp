@@ -1,7 +1,10 @@
 #pragma once
 
 #include "base/result.hpp"
+#include "fake_provider/account_plan.hpp"
 #include "fake_provider/behaviour.hpp"
+#include "fake_provider/bill.hpp"
+#include "fake_provider/mix.hpp"
 
 #include <cstdint>
 #include <string>
@@ -16,7 +19,8 @@ struct Latency {
     int first_token_ms = -1;       // streams; -1: 40 % of the whole time
     double tokens_per_second = 0;  // streams; above 0 it replaces vision_ms and answer_ms as what sets the end
     int jitter_percent = 0;        // each time is drawn evenly from +- so much, by `seed` and the request's number
-    int pieces_max = 40;           // content chunks of a stream, unless tokens_per_second says one a token
+    int pieces_max = 40;           // content chunks of a stream, unless tokens_per_second says one a token; plain: one a word
+    int pacing_ms = -1;            // streams; -1: spread evenly; else the time between content chunks
 };
 
 enum class ClassPick {
@@ -30,6 +34,7 @@ struct Answers {
     ClassPick pick = ClassPick::by_image;
     std::vector<std::string> situation_tags;
     std::vector<std::string> insufficiencies;
+    std::string text;  // of every plain answer; a token is a word with the blank before it
 
     Answers();
 };
@@ -41,7 +46,11 @@ struct FakeOptions {
     Answers answers;
     bool require_key = false;     // 401 without `Authorization: Bearer …`
     std::string key;              // the only key that is taken; empty: any
-    int requests_per_minute = 0;  // above 0: true x-ratelimit-* headers, and 429 beyond it
+    int requests_per_minute = 0;  // above 0: true x-ratelimit-* headers, and 429 beyond it; of all that `accounts` leave out
+    AccountPlan accounts;         // limits by account and key, in the same way; keys that are not in it get 401
+    double fault_scale = 1;       // multiplies the times of the models that misbehave by their name
+    FaultMix mix;                 // drawn for requests that nothing else hits
+    Prices prices;
     std::uint64_t seed = 1;
     std::vector<std::string> models{"gpt-5.2", "gpt-5.2-mini", "gpt-5.1"};  // what GET /v1/models lists; any name is answered
     Behaviour behaviour;

@@ -6,6 +6,8 @@
 #include "fake_provider/reply.hpp"
 #include "net/server.hpp"
 
+#include <charconv>
+#include <cstdint>
 #include <optional>
 #include <utility>
 
@@ -52,6 +54,16 @@ std::optional<Dialect> dialect_of(std::string_view path) {
 std::string model_of(std::string_view path) {
     path = path.substr(0, path.rfind(':'));
     return std::string(path.substr(path.rfind('/') + 1));
+}
+
+/// Of "requests=N": how many the bill lists; all where nothing is said.
+std::size_t requests_asked(std::string_view query) {
+    constexpr std::string_view kName = "requests=";
+    std::size_t out = SIZE_MAX;
+    if (query.starts_with(kName)) {
+        std::from_chars(query.data() + kName.size(), query.data() + query.size(), out);
+    }
+    return out;
 }
 
 }  // namespace
@@ -102,7 +114,8 @@ private:
                                              *dialect,
                                              *dialect == Dialect::gemini ? model_of(path) : std::string(),
                                              path.ends_with(":streamGenerateContent"),
-                                             key_header(request)});
+                                             key_header(request),
+                                             request.header("x-request-id")});
             play(std::move(script), std::move(exchange), std::move(open), threads_);
             return;
         }
@@ -118,6 +131,10 @@ private:
         }
         if (path == "/fake/stats" && is_get) {
             return json_response(200, to_json(stats(), server_->connection_count(), control_.script_left()));
+        }
+        if (path == "/fake/bill" && is_get) {
+            return json_response(200,
+                                 to_json(control_.ledger()->bill(), control_.options().prices, requests_asked(request.query)));
         }
         if (path == "/fake/behaviour" && is_post) {
             const Result<void> set = control_.set_behaviour(request.body);

@@ -20,14 +20,29 @@ std::string_view name_of_status(int status) {
     }
 }
 
+/// As Google writes a duration: "34s", "0.250s".
+std::string seconds_text(std::chrono::milliseconds wait) {
+    std::string out = std::to_string(wait.count() / 1000);
+    if (const auto rest = wait.count() % 1000; rest != 0) {
+        out += "." + std::to_string(1000 + rest).substr(1);
+    }
+    return out + 's';
+}
+
 std::string details_of(const ApiFault& fault) {
     if (fault.status != 429) {
         return {};
     }
     const std::string quota = fault.code == "insufficient_quota" ? "GenerateRequestsPerDayPerProjectPerModel"
                                                                  : "GenerateRequestsPerMinutePerProjectPerModel";
-    return ",\"details\":[{\"@type\":\"type.googleapis.com/google.rpc.QuotaFailure\",\"violations\":[{\"quotaId\":\"" + quota +
-           "\"}]},{\"@type\":\"type.googleapis.com/google.rpc.RetryInfo\",\"retryDelay\":\"2s\"}]";
+    std::string out =
+        ",\"details\":[{\"@type\":\"type.googleapis.com/google.rpc.QuotaFailure\",\"violations\":[{\"quotaId\":\"" + quota +
+        "\"}]}";
+    if (fault.retry_after.count() > 0) {
+        out += ",{\"@type\":\"type.googleapis.com/google.rpc.RetryInfo\",\"retryDelay\":\"" + seconds_text(fault.retry_after) +
+               "\"}";
+    }
+    return out + ']';
 }
 
 class GeminiWire final : public AnswerWire {
@@ -38,14 +53,16 @@ public:
         if (said.field == TextField::refusal) {
             return "{\"promptFeedback\":{\"blockReason\":\"PROHIBITED_CONTENT\"}," + tail(said) + "}";
         }
-        return "{\"candidates\":[" + candidate(said.text, finish(said)) + "]," + tail(said) + "}";
+        return "{\"candidates\":[" + candidate(part(said), finish(said)) + "]," + tail(said) + "}";
     }
     std::string whole_empty(const Said& said) override { return "{\"candidates\":[]," + tail(said) + "}"; }
 
+    /// A call's arguments come whole: there are no pieces of them.
     std::string begin(TextField) override { return {}; }
     std::string piece(std::string_view text, TextField field) override {
-        return field == TextField::refusal ? std::string()
-                                           : frame("{\"candidates\":[" + candidate(text, {}) + "]," + tail({}) + "}");
+        return field == TextField::refusal
+                   ? std::string()
+                   : frame("{\"candidates\":[" + candidate(part({text, field}), {}) + "]," + tail({}) + "}");
     }
     std::string end(const Said& said) override {
         Said last = said;
@@ -59,10 +76,23 @@ public:
 private:
     static std::string frame(const std::string& json) { return "data: " + json + "\n\n"; }
     static std::string_view finish(const Said& said) {
-        return said.ending == Ending::none ? "" : said.ending == Ending::content_filter ? "SAFETY" : "STOP";
+        switch (said.ending) {
+            case Ending::stop: return "STOP";
+            case Ending::length: return "MAX_TOKENS";
+            case Ending::content_filter: return "SAFETY";
+            case Ending::none: break;
+        }
+        return {};
     }
-    static std::string candidate(std::string_view text, std::string_view finish_reason) {
-        std::string out = "{\"content\":{\"parts\":[{\"text\":" + json_quote(text) + "}],\"role\":\"model\"}";
+    /// The empty text is that of a stream's last event.
+    std::string part(const Said& said) const {
+        if (id_.tool.empty() || said.text.empty() || said.ending == Ending::content_filter) {
+            return "{\"text\":" + json_quote(said.text) + "}";
+        }
+        return "{\"functionCall\":{\"name\":" + json_quote(id_.tool) + ",\"args\":" + std::string(said.text) + "}}";
+    }
+    static std::string candidate(const std::string& part, std::string_view finish_reason) {
+        std::string out = "{\"content\":{\"parts\":[" + part + "],\"role\":\"model\"}";
         if (!finish_reason.empty()) {
             out += ",\"finishReason\":\"" + std::string(finish_reason) + '"';
         }

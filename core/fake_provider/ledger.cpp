@@ -32,6 +32,17 @@ json::object to_object(const std::map<std::string, std::uint64_t, std::less<>>& 
     return out;
 }
 
+BilledEnd end_of(Ledger::Outcome outcome, Answered answered) {
+    if (outcome == Ledger::Outcome::cancelled) {
+        return BilledEnd::cancelled;
+    }
+    if (answered == Answered::nothing) {
+        return BilledEnd::failed;
+    }
+    const bool is_whole = outcome == Ledger::Outcome::completed && answered == Answered::whole;
+    return is_whole ? BilledEnd::whole : BilledEnd::cut;
+}
+
 }  // namespace
 
 std::uint64_t Ledger::next_number() {
@@ -64,13 +75,26 @@ void Ledger::bill(std::int64_t tokens_in, std::int64_t tokens_out) {
     stats_.tokens_out += tokens_out;
 }
 
+void Ledger::count_account(std::string_view account, bool is_refused) {
+    const std::lock_guard lock(mutex_);
+    auto found = stats_.by_account.find(account);
+    if (found == stats_.by_account.end()) {
+        found = stats_.by_account.try_emplace(std::string(account)).first;
+    }
+    ++(is_refused ? found->second.refused_429 : found->second.taken);
+}
+
 void Ledger::opened() {
     const std::lock_guard lock(mutex_);
     stats_.open_max = std::max(stats_.open_max, ++stats_.open);
 }
 
-void Ledger::closed(Outcome outcome, std::chrono::nanoseconds after) {
+void Ledger::closed(Outcome outcome, std::chrono::nanoseconds after, BilledRequest entry) {
+    entry.end = end_of(outcome, entry.answered);
     const std::lock_guard lock(mutex_);
+    if (entry.number != 0) {
+        bill_.add(std::move(entry));
+    }
     --stats_.open;
     switch (outcome) {
         case Outcome::completed: ++stats_.completed; break;
@@ -91,12 +115,18 @@ void Ledger::reset() {
     stats_ = FakeStats{};
     stats_.open = open;
     stats_.open_max = open;
+    bill_ = Bill{};
     number_ = 0;
 }
 
 FakeStats Ledger::stats() const {
     const std::lock_guard lock(mutex_);
     return stats_;
+}
+
+Bill Ledger::bill() const {
+    const std::lock_guard lock(mutex_);
+    return bill_;
 }
 
 OpenRequest::OpenRequest(std::shared_ptr<Ledger> ledger, const Clock& clock)
@@ -108,9 +138,15 @@ OpenRequest::~OpenRequest() {
     end(Ledger::Outcome::cancelled);
 }
 
+void OpenRequest::bill(std::int64_t tokens_in, std::int64_t tokens_out) {
+    entry_.tokens_in += tokens_in;
+    entry_.tokens_out += tokens_out;
+    ledger_->bill(tokens_in, tokens_out);
+}
+
 void OpenRequest::end(Ledger::Outcome outcome) {
     if (!std::exchange(has_ended_, true)) {
-        ledger_->closed(outcome, age());
+        ledger_->closed(outcome, age(), std::move(entry_));
     }
 }
 
@@ -127,6 +163,11 @@ std::string to_json(const FakeStats& stats, std::size_t connections_open, std::s
     out["open_max"] = stats.open_max;
     out["tokens_in"] = stats.tokens_in;
     out["tokens_out"] = stats.tokens_out;
+    json::object accounts;
+    for (const auto& [name, account] : stats.by_account) {
+        accounts[name] = {{"taken", account.taken}, {"refused_429", account.refused_429}};
+    }
+    out["by_account"] = std::move(accounts);
     out["connections_open"] = connections_open;
     out["script_left"] = script_left;
     out["bodies"] = json::array(stats.bodies.begin(), stats.bodies.end());

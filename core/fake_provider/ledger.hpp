@@ -1,6 +1,7 @@
 #pragma once
 
 #include "base/clock.hpp"
+#include "fake_provider/bill.hpp"
 
 #include <cstddef>
 #include <cstdint>
@@ -10,6 +11,7 @@
 #include <mutex>
 #include <string>
 #include <string_view>
+#include <utility>
 
 namespace eco2::fake {
 
@@ -25,6 +27,11 @@ struct FakeStats {
     std::size_t open_max = 0;
     std::int64_t tokens_in = 0;
     std::int64_t tokens_out = 0;
+    struct Account {
+        std::uint64_t taken = 0;
+        std::uint64_t refused_429 = 0;  // beyond its limits
+    };
+    std::map<std::string, Account, std::less<>> by_account;
     std::deque<double> cancelled_after_ms;  // the last ones, oldest first
     std::deque<std::string> bodies;         // the last request bodies, oldest first, cut to a bound
 };
@@ -39,16 +46,21 @@ public:
     std::uint64_t next_number();
     void count(std::string_view kind, std::string_view fault, std::string body);
     void bill(std::int64_t tokens_in, std::int64_t tokens_out);
+    void count_account(std::string_view account, bool is_refused);
     void opened();
     enum class Outcome { completed, broken, cancelled };
-    void closed(Outcome outcome, std::chrono::nanoseconds after);
+    /// `entry` goes into the bill, if it has a number.
+    void closed(Outcome outcome, std::chrono::nanoseconds after, BilledRequest entry);
     /// Forgets everything but what is open now; numbers start again, and with them every seeded choice.
     void reset();
     FakeStats stats() const;
+    /// A copy: who shows it does not hold up who is counted.
+    Bill bill() const;
 
 private:
     mutable std::mutex mutex_;
     FakeStats stats_;
+    Bill bill_;
     std::uint64_t number_ = 0;
 };
 
@@ -62,7 +74,10 @@ public:
     OpenRequest(const OpenRequest&) = delete;
     OpenRequest& operator=(const OpenRequest&) = delete;
 
-    void bill(std::int64_t tokens_in, std::int64_t tokens_out) { ledger_->bill(tokens_in, tokens_out); }
+    /// What the bill says of it; before anything is billed.
+    void begin(BilledRequest entry) { entry_ = std::move(entry); }
+    void bill(std::int64_t tokens_in, std::int64_t tokens_out);
+    void told_usage() noexcept { entry_.usage_told = true; }
     /// The first call counts.
     void end(Ledger::Outcome outcome);
     std::chrono::nanoseconds age() const noexcept { return clock_.now() - begun_; }
@@ -71,6 +86,7 @@ private:
     std::shared_ptr<Ledger> ledger_;
     const Clock& clock_;
     Clock::Monotonic begun_;
+    BilledRequest entry_;
     bool has_ended_ = false;
 };
 

@@ -96,6 +96,7 @@ constexpr std::string_view kDoneFrame = "data: [DONE]\n\n";
 std::string_view finish_name(Ending ending) {
     switch (ending) {
         case Ending::stop: return "stop";
+        case Ending::length: return "length";
         case Ending::content_filter: return "content_filter";
         case Ending::none: break;
     }
@@ -104,51 +105,69 @@ std::string_view finish_name(Ending ending) {
 
 class ChatWire final : public AnswerWire {
 public:
-    explicit ChatWire(AnswerId id) : AnswerWire(std::move(id)) { id_.id.insert(0, "chatcmpl-fake"); }
+    explicit ChatWire(AnswerId id) : AnswerWire(std::move(id)) {
+        id_.id.insert(0, "chatcmpl-fake");
+        chunk_start_ = chunk_start(id_);
+    }
 
     std::string whole(const Said& said) override {
-        const bool is_content = said.field == TextField::content;
-        std::string choice =
-            "\n    {\n      \"index\": 0,\n      \"message\": {\n        \"role\": \"assistant\",\n        \"content\": ";
-        choice += is_content ? json_quote(said.text) : "null";
-        choice += ",\n        \"refusal\": ";
-        choice += is_content ? "null" : json_quote(said.text);
-        choice += ",\n        \"annotations\": []\n      },\n      \"logprobs\": null,\n      \"finish_reason\": ";
-        append_text_or_null(choice, finish_name(said.ending));
-        choice += "\n    }\n  ";
-        return completion(choice, said);
+        const bool is_call = uses_tool(said.field);
+        const bool is_content = said.field == TextField::content && !is_call;
+        std::string choices;
+        for (int index = 0; index < id_.choices; ++index) {
+            choices += index == 0 ? "\n    {\n      \"index\": " : ",\n    {\n      \"index\": ";
+            choices += std::to_string(index);
+            choices += ",\n      \"message\": {\n        \"role\": \"assistant\",\n        \"content\": ";
+            choices += is_content ? json_quote(said.text) : "null";
+            if (is_call) {
+                choices += ",\n        \"tool_calls\": [" + call_head(index) + json_quote(said.text) + "}}]";
+            }
+            choices += ",\n        \"refusal\": ";
+            choices += said.field == TextField::refusal ? json_quote(said.text) : "null";
+            choices += ",\n        \"annotations\": []\n      },\n      \"logprobs\": null,\n      \"finish_reason\": ";
+            append_text_or_null(choices, finish(said));
+            choices += "\n    }";
+        }
+        return completion(choices + "\n  ", said);
     }
     std::string whole_empty(const Said& said) override { return completion({}, said); }
 
-    std::string begin(TextField) override {
-        return chunk_end(
-            chunk_start(id_) +
-                "{\"index\":0,\"delta\":{\"role\":\"assistant\",\"content\":\"\",\"refusal\":null},\"logprobs\":null,"
-                "\"finish_reason\":null}",
-            id_);
+    std::string begin(TextField field) override {
+        return each_choice({}, [&](std::string& out, int index) {
+            out += "{\"role\":\"assistant\",\"content\":";
+            if (uses_tool(field)) {
+                out += "null,\"tool_calls\":[{\"index\":0," + call_head(index).substr(1) + "\"\"}}]";
+            } else {
+                out += "\"\"";
+            }
+            out += ",\"refusal\":null}";
+        });
     }
     std::string piece(std::string_view text, TextField field) override {
-        std::string out = chunk_start(id_);
-        out += "{\"index\":0,\"delta\":{\"";
-        out += field_name(field);
-        out += "\":\"";
-        append_json_escaped(out, text);
-        out += "\"},\"logprobs\":null,\"finish_reason\":null}";
-        return chunk_end(std::move(out), id_);
+        return each_choice({}, [&](std::string& out, int) {
+            if (uses_tool(field)) {
+                out += "{\"tool_calls\":[{\"index\":0,\"function\":{\"arguments\":\"";
+                append_json_escaped(out, text);
+                out += "\"}}]}";
+                return;
+            }
+            out += "{\"";
+            out += field_name(field);
+            out += "\":\"";
+            append_json_escaped(out, text);
+            out += "\"}";
+        });
     }
     std::string end(const Said& said) override {
-        std::string out = chunk_start(id_);
-        out += "{\"index\":0,\"delta\":{},\"logprobs\":null,\"finish_reason\":";
-        append_text_or_null(out, finish_name(said.ending));
-        out = chunk_end(out + '}', id_);
+        std::string out = each_choice(finish(said), [](std::string& delta, int) { delta += "{}"; });
         if (id_.wants_usage) {
-            out += chunk_start(id_) + "],\"usage\":" + usage_json(said.prompt_tokens, said.completion_tokens) + "}\n\n";
+            out += chunk_start_ + "],\"usage\":" + usage_json(said.prompt_tokens, said.completion_tokens) + "}\n\n";
         }
         out += kDoneFrame;
         return out;
     }
     std::string_view end_mark() const override { return kDoneFrame; }
-    std::string empty_stream(const Said&) override { return chunk_end(chunk_start(id_), id_) + std::string(kDoneFrame); }
+    std::string empty_stream(const Said&) override { return chunk_end(chunk_start_, id_) + std::string(kDoneFrame); }
     std::string malformed() const override {
         return "data: {\"id\":\"" + id_.id +
                "\",\"object\":\"chat.completion.chunk\",\"choices\":[{\"index\":0,\"delta\":{\"cont\n\n";
@@ -160,6 +179,33 @@ public:
     }
 
 private:
+    bool uses_tool(TextField field) const { return !id_.tool.empty() && field == TextField::content; }
+
+    std::string_view finish(const Said& said) const {
+        return said.ending == Ending::stop && uses_tool(said.field) ? "tool_calls" : finish_name(said.ending);
+    }
+
+    /// Up to the arguments, which are a quoted text.
+    std::string call_head(int index) const {
+        return "{\"id\":\"call_fake" + id_.id.substr(id_.id.size() - 16) + std::to_string(index) +
+               "\",\"type\":\"function\",\"function\":{\"name\":" + json_quote(id_.tool) + ",\"arguments\":";
+    }
+
+    /// One chunk a choice; `append_delta` writes its delta.
+    template <class AppendDelta>
+    std::string each_choice(std::string_view finish_reason, AppendDelta append_delta) const {
+        std::string out;
+        for (int index = 0; index < id_.choices; ++index) {
+            out += chunk_start_;
+            out += "{\"index\":" + std::to_string(index) + ",\"delta\":";
+            append_delta(out, index);
+            out += ",\"logprobs\":null,\"finish_reason\":";
+            append_text_or_null(out, finish_reason);
+            out = chunk_end(std::move(out) + '}', id_);
+        }
+        return out;
+    }
+
     std::string completion(std::string_view choices, const Said& said) const {
         std::string out;
         out.reserve(choices.size() + 1024);
@@ -171,6 +217,8 @@ private:
         out += ",\n  \"service_tier\": \"default\",\n  \"system_fingerprint\": \"fake\"\n}\n";
         return out;
     }
+
+    std::string chunk_start_;  // the same for every chunk
 };
 
 }  // namespace

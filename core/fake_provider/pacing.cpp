@@ -18,6 +18,9 @@ microseconds from_us(double us) {
 }
 
 microseconds due(const Pace& pace, std::size_t index, std::size_t count) {
+    if (pace.gap.count() >= 0) {
+        return pace.first + pace.gap * static_cast<std::int64_t>(index);
+    }
     if (pace.tokens_per_second > 0) {
         return pace.first + from_us(static_cast<double>(index) * 1e6 / pace.tokens_per_second);
     }
@@ -42,16 +45,21 @@ Pace pace_of(const Scene& scene) {
     pace.first =
         from_us(latency.first_token_ms >= 0 ? latency.first_token_ms * 1000.0 * (1 + swing) : whole_us * kFirstTokenShare);
     pace.tokens_per_second = latency.tokens_per_second;
+    pace.is_by_word = is_plain_text(scene.request) && scene.behaviour.fault != Fault::huge_body;
+    pace.gap = std::chrono::milliseconds(scene.behaviour.pacing_ms >= 0 ? scene.behaviour.pacing_ms : latency.pacing_ms);
     pace.pieces_max = latency.tokens_per_second > 0 ? SIZE_MAX : static_cast<std::size_t>(latency.pieces_max);
+    if (scene.request.dialect == Dialect::gemini && !scene.request.tool.empty()) {
+        pace.pieces_max = 1;
+    }
     if (pace.tokens_per_second <= 0) {
         pace.first = std::min(pace.first, pace.last);
     }
     return pace;
 }
 
-StreamPlan stream_parts(AnswerWire& wire, Said said, const Pace& pace) {
-    const std::vector<std::string_view> pieces = cut_into_pieces(said.text, pace.pieces_max);
-    said.completion_tokens = estimate_tokens(said.text);
+StreamPlan stream_parts(AnswerWire& wire, const Said& said, const Pace& pace) {
+    const std::vector<std::string_view> pieces =
+        pace.is_by_word ? cut_into_words(said.text) : cut_into_pieces(said.text, pace.pieces_max);
     const std::int64_t tokens = said.completion_tokens;
     const auto count = static_cast<std::int64_t>(std::max<std::size_t>(pieces.size(), 1));
     const std::string begin = wire.begin(said.field);

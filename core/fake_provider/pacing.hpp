@@ -14,6 +14,8 @@ struct Pace {
     std::chrono::microseconds last{0};
     double tokens_per_second = 0;  // above 0: pieces follow each other at this rate and `last` is not used
     std::size_t pieces_max = 40;
+    std::chrono::microseconds gap{-1};  // not negative: between pieces; `last` and the rate are not used
+    bool is_by_word = false;            // a piece is a word; `pieces_max` is not used
 };
 
 Pace pace_of(const Scene& scene);
@@ -25,7 +27,6 @@ struct StreamPlan {
     std::size_t begin_bytes = 0;  // of the first part: what comes before its piece
 };
 
-/// `said.completion_tokens` is not used: it is counted.
-StreamPlan stream_parts(AnswerWire& wire, Said said, const Pace& pace);
+StreamPlan stream_parts(AnswerWire& wire, const Said& said, const Pace& pace);
 
 }  // namespace eco2::fake

@@ -4,25 +4,65 @@
 
 namespace eco2::fake {
 
-bool RateWindow::take(Clock::Monotonic now, Headers& headers) {
-    if (limit_ <= 0) {
-        return true;
+RateWindow::Shortage RateWindow::shortage(Clock::Monotonic now, std::int64_t tokens) {
+    forget(now);
+    if (limit_.requests > 0 && requests_ >= limit_.requests) {
+        return Shortage::requests;
     }
-    constexpr std::chrono::minutes kWindow{1};
-    if (now - window_start_ >= kWindow || used_ == 0) {
-        window_start_ = now;
-        used_ = 0;
+    return has_tokens(tokens) ? Shortage::none : Shortage::tokens;
+}
+
+void RateWindow::take(Clock::Monotonic now, std::int64_t requests, std::int64_t tokens) {
+    if (!is_limited() || (requests == 0 && limit_.tokens == 0)) {
+        return;
     }
-    const bool is_taken = used_ < limit_;
-    used_ += is_taken ? 1 : 0;
-    const auto left = std::chrono::ceil<std::chrono::milliseconds>(window_start_ + kWindow - now);
-    headers.emplace_back("x-ratelimit-limit-requests", std::to_string(limit_));
-    headers.emplace_back("x-ratelimit-remaining-requests", std::to_string(limit_ - used_));
-    headers.emplace_back("x-ratelimit-reset-requests", std::to_string(left.count()) + "ms");
-    if (!is_taken) {
-        headers.emplace_back("retry-after", std::to_string((left.count() + 999) / 1000));
+    forget(now);
+    const bool joins_last = !uses_.empty() && (limit_.kind == WindowKind::fixed || uses_.back().at == now);
+    if (!joins_last) {
+        uses_.push_back({now});
     }
-    return is_taken;
+    uses_.back().requests += requests;
+    uses_.back().tokens += tokens;
+    requests_ += requests;
+    tokens_ += tokens;
+}
+
+Clock::Monotonic::duration RateWindow::wait(Clock::Monotonic now, std::int64_t tokens) {
+    forget(now);
+    std::int64_t requests_used = requests_;
+    std::int64_t tokens_used = tokens_;
+    Clock::Monotonic::duration out{0};
+    for (const Use& use : uses_) {
+        const bool has_request = limit_.requests == 0 || requests_used < limit_.requests;
+        if (has_request && (limit_.tokens == 0 || tokens_used + tokens <= limit_.tokens)) {
+            break;
+        }
+        requests_used -= use.requests;
+        tokens_used -= use.tokens;
+        out = use.at + limit_.length - now;
+    }
+    return out;
+}
+
+std::int64_t RateWindow::requests_left() const noexcept {
+    return std::max<std::int64_t>(limit_.requests - requests_, 0);
+}
+
+std::int64_t RateWindow::tokens_left() const noexcept {
+    return std::max<std::int64_t>(limit_.tokens - tokens_, 0);
+}
+
+Clock::Monotonic::duration RateWindow::until_empty(Clock::Monotonic now) const {
+    return uses_.empty() ? Clock::Monotonic::duration(0)
+                         : std::max(uses_.back().at + limit_.length - now, Clock::Monotonic::duration(0));
+}
+
+void RateWindow::forget(Clock::Monotonic now) {
+    while (!uses_.empty() && now - uses_.front().at >= limit_.length) {
+        requests_ -= uses_.front().requests;
+        tokens_ -= uses_.front().tokens;
+        uses_.pop_front();
+    }
 }
 
 }  // namespace eco2::fake

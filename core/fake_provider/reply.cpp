@@ -25,6 +25,9 @@ public:
         std::int64_t tokens = 0;
         while (next_ < script_.parts.size() && script_.parts[next_].at <= now) {
             out += script_.parts[next_].bytes;
+            if (script_.parts[next_].tells_usage) {
+                request_->told_usage();
+            }
             tokens += script_.parts[next_].tokens;
             script_.parts[next_++].bytes = {};
         }
@@ -75,6 +78,7 @@ public:
     void start() {
         const std::chrono::nanoseconds due =
             script_.form == Script::Form::silence ? kNever : std::chrono::nanoseconds(script_.parts.front().at);
+        request_->begin(std::move(script_.entry));
         request_->bill(script_.prompt_tokens, 0);
         const std::chrono::nanoseconds delay = due - request_->age();
         if (delay <= std::chrono::nanoseconds(0)) {
@@ -105,6 +109,9 @@ private:
             case Script::Form::whole:
                 response.body = std::move(script_.parts.front().bytes);
                 request_->bill(0, script_.parts.front().tokens);
+                if (script_.parts.front().tells_usage) {
+                    request_->told_usage();
+                }
                 request_->end(Ledger::Outcome::completed);
                 exchange_->respond(std::move(response));
                 break;

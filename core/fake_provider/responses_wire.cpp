@@ -60,6 +60,7 @@ private:
     static std::string_view status_of(const Said& said) {
         switch (said.ending) {
             case Ending::stop: return "completed";
+            case Ending::length:
             case Ending::content_filter: return "incomplete";
             case Ending::none: break;
         }
@@ -98,7 +99,9 @@ private:
     std::string response(std::string_view status, const std::string& item, const Said* said) const {
         std::string out = "{\"id\":\"" + id_.id + "\",\"object\":\"response\",\"created_at\":" + std::to_string(id_.created);
         out += ",\"status\":\"" + std::string(status) + "\",\"background\":false,\"error\":null,\"incomplete_details\":";
-        out += status == "incomplete" ? "{\"reason\":\"content_filter\"}" : "null";
+        out += status != "incomplete"           ? "null"
+               : said->ending == Ending::length ? "{\"reason\":\"max_output_tokens\"}"
+                                                : "{\"reason\":\"content_filter\"}";
         out += ",\"instructions\":null,\"max_output_tokens\":null,\"model\":" + json_quote(id_.model) + ",\"output\":[" + item;
         out +=
             "],\"parallel_tool_calls\":true,\"previous_response_id\":null,\"store\":false,\"tool_choice\":\"auto\",\"tools\":["

@@ -1,6 +1,7 @@
 #include "fake_provider/schema_sample.hpp"
 
 #include "base/limits.hpp"
+#include "base/text.hpp"
 
 #include <boost/json/array.hpp>
 #include <boost/json/object.hpp>
@@ -29,7 +30,7 @@ std::int64_t integer_at(const json::object& object, std::string_view key, std::i
 
 class Sampler {
 public:
-    explicit Sampler(const json::value& root) : root_(root) {}
+    Sampler(const json::value& root, bool fills_all) : root_(root), fills_all_(fills_all) {}
 
     json::value sample(const json::value& schema, int depth) {
         const json::object* object = schema.if_object();
@@ -71,13 +72,13 @@ private:
         return nullptr;
     }
 
-    static std::string_view type_of(const json::object& schema) {
+    static std::string type_of(const json::object& schema) {
         const json::value* type = schema.if_contains("type");
         if (type != nullptr && type->is_array() && !type->get_array().empty()) {
             type = &type->get_array().front();
         }
         if (type != nullptr && type->is_string()) {
-            return {type->get_string().data(), type->get_string().size()};
+            return to_lower_ascii({type->get_string().data(), type->get_string().size()});
         }
         return schema.contains("properties") ? "object" : schema.contains("items") ? "array" : "null";
     }
@@ -109,6 +110,12 @@ private:
         json::object out;
         const json::value* required = schema.if_contains("required");
         const json::value* properties = schema.if_contains("properties");
+        if (fills_all_ && properties != nullptr && properties->is_object()) {
+            for (const auto& [name, of] : properties->get_object()) {
+                out.insert_or_assign(name, sample(of, depth + 1));
+            }
+            return out;
+        }
         if (required == nullptr || !required->is_array()) {
             return out;
         }
@@ -133,15 +140,16 @@ private:
     }
 
     const json::value& root_;
+    const bool fills_all_;
     int nodes_ = 0;
 };
 
 }  // namespace
 
-std::string sample_of_schema(std::string_view schema_json) {
+std::string sample_of_schema(std::string_view schema_json, bool fills_all) {
     json::error_code ec;
     const json::value root = json::parse(schema_json, ec, {}, {.max_depth = limits::kJsonDepthMax});
-    return ec ? "{}" : json::serialize(Sampler(root).sample(root, 0));
+    return ec ? "{}" : json::serialize(Sampler(root, fills_all).sample(root, 0));
 }
 
 }  // namespace eco2::fake

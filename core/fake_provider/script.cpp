@@ -9,6 +9,7 @@
 #include <algorithm>
 #include <array>
 #include <cstdio>
+#include <cstdlib>
 #include <memory>
 
 namespace eco2::fake {
@@ -59,7 +60,8 @@ public:
                            scene.request.model,
                            scene.request.wants_usage,
                            scene.request.tool,
-                           scene.request.prompt_tokens})) {}
+                           scene.request.prompt_tokens,
+                           scene.request.choices})) {}
 
     Script plan() {
         Script script = dispatch();
@@ -75,6 +77,13 @@ private:
         switch (behaviour_.fault) {
             case Fault::status: return error(usual_fault(behaviour_.status));
             case Fault::context_length: return error(context_length_fault(dialect_));
+            case Fault::refuse_prefill: return error(prefill_fault());
+            case Fault::flap: return error(usual_fault(behaviour_.status));
+            case Fault::content_policy:
+                if (dialect_ != Dialect::gemini) {
+                    return error(content_policy_fault(dialect_));
+                }
+                break;  // Gemini answers, without an answer
             case Fault::insufficient_quota: return error(quota_fault(dialect_));
             case Fault::html_error: return html_error();
             case Fault::garbage_body:
@@ -104,6 +113,7 @@ private:
         set(fault.message, behaviour_.message);
         set(fault.type, behaviour_.error_type);
         set(fault.code, behaviour_.error_code);
+        fault.retry_after = hinted_wait(behaviour_);
         return fault;
     }
 
@@ -127,6 +137,7 @@ private:
         switch (behaviour_.fault) {
             case Fault::wrong_schema: return answer_outside_schema();
             case Fault::outside_taxonomy: return answer_outside_taxonomy(scene_.request);
+            case Fault::content_policy:
             case Fault::refusal: return "I'm sorry, I can't help with that. (made up by the fake provider)";
             case Fault::huge_body: return std::string(behaviour_.bytes, 'x');
             case Fault::content_filter: {
@@ -139,43 +150,85 @@ private:
         }
     }
 
-    TextField field() const { return behaviour_.fault == Fault::refusal ? TextField::refusal : TextField::content; }
+    TextField field() const {
+        const bool declines = behaviour_.fault == Fault::refusal || behaviour_.fault == Fault::content_policy;
+        return declines ? TextField::refusal : TextField::content;
+    }
     Ending ending() const {
         return behaviour_.fault == Fault::content_filter ? Ending::content_filter
                : behaviour_.fault == Fault::no_finish    ? Ending::none
                                                          : Ending::stop;
     }
 
-    Said said(std::string_view text) const {
-        return {text, field(), ending(), scene_.request.prompt_tokens, estimate_tokens(text)};
+    /// The text with what the request allows of it; a fault's ending goes before.
+    Allowed spoken() const {
+        if (!pace_.is_by_word || field() != TextField::content) {
+            return {text(), ending(), {}};
+        }
+        Allowed out = allowed_text(scene_.request, text());
+        out.ending = ending() == Ending::stop ? out.ending : ending();
+        return out;
+    }
+
+    Said said(const Allowed& spoken) const {
+        const std::int64_t tokens =
+            pace_.is_by_word ? static_cast<std::int64_t>(cut_into_words(spoken.text).size()) : estimate_tokens(spoken.text);
+        const bool is_chat = dialect_ == Dialect::chat;
+        return {spoken.text,
+                field(),
+                spoken.ending,
+                scene_.request.prompt_tokens,
+                tokens * (is_chat ? scene_.request.choices : 1),
+                spoken.stop_sequence};
+    }
+
+    /// How much of an answer a reader has who reads all that is sent, errors on the wire aside.
+    Answered answered() const {
+        switch (behaviour_.fault) {
+            case Fault::garbage_body: return Answered::nothing;
+            case Fault::malformed_chunk: return scene_.request.is_stream ? Answered::whole : Answered::part;
+            case Fault::cut_stream:
+            case Fault::stall:
+            case Fault::error_in_stream:
+            case Fault::no_finish: return Answered::part;
+            default: return Answered::whole;
+        }
     }
 
     Script whole_answer() const {
-        const std::string words = text();
-        const Said said = this->said(words);
+        const Allowed spoken = this->spoken();
+        const Said said = this->said(spoken);
         std::string body = behaviour_.fault == Fault::empty_choices ? wire_->whole_empty(said) : wire_->whole(said);
         if (behaviour_.fault == Fault::malformed_chunk) {
             body.resize(body.size() / 2);
         }
-        Script script = whole_reply(dialect_, 200, "application/json", std::move(body), pace_.last, scene_.number);
+        const microseconds late = std::chrono::milliseconds(is_slow() ? behaviour_.slow_ms : 0);
+        Script script = whole_reply(dialect_, 200, "application/json", std::move(body), pace_.last + late, scene_.number);
+        script.answered = answered();
         script.parts.front().tokens = said.completion_tokens;
+        script.parts.front().tells_usage = script.answered == Answered::whole;
         script.prompt_tokens = said.prompt_tokens;
         return script;
     }
 
+    bool is_slow() const { return behaviour_.fault == Fault::slow_first_token; }
+    bool tells_usage() const { return dialect_ != Dialect::chat || scene_.request.wants_usage; }
+
     Script stream_answer() const {
-        const std::string words = text();
-        const Said said = this->said(words);
+        const Allowed spoken = this->spoken();
+        const Said said = this->said(spoken);
         Script script = whole_reply(dialect_, 200, "text/event-stream; charset=utf-8", {}, pace_.first, scene_.number);
         script.form = Script::Form::stream;
         script.headers.emplace_back("cache-control", "no-cache");
         script.prompt_tokens = said.prompt_tokens;
+        script.answered = answered();
         if (behaviour_.fault == Fault::empty_choices) {
             script.parts = {{pace_.last, wire_->empty_stream(said), said.completion_tokens}};
             return script;
         }
         StreamPlan plan = stream_parts(*wire_, said, pace_);
         script.parts = std::move(plan.parts);
+        script.parts.back().tells_usage = tells_usage();
         bend_stream(script, plan);
         return script;
     }
@@ -192,6 +245,7 @@ private:
         if (count == script.parts.size()) {
             std::string& last = script.parts.back().bytes;
             last.resize(last.size() - plan.end_bytes);
+            script.parts.back().tells_usage = false;
         }
         const std::string begin = script.parts.front().bytes.substr(0, plan.begin_bytes);
         script.parts.resize(count);
@@ -213,9 +267,8 @@ private:
                 keep_pieces(script, plan);
                 script.parts.back().bytes = wire_->error_event(named(usual_fault(behaviour_.status)));
                 break;
-            case Fault::malformed_chunk:
-                script.parts[std::min(kept(script), script.parts.size() - 1)].bytes.insert(0, wire_->malformed());
-                break;
+            case Fault::malformed_chunk: break_event(script, plan); break;
+            case Fault::slow_first_token: delay_first(script, plan); break;
             case Fault::missing_done: {
                 std::string& end = script.parts.back().bytes;
                 end.resize(end.size() - wire_->end_mark().size());
@@ -225,6 +278,28 @@ private:
         }
     }
 
+    /// A broken event before a piece, or in its place.
+    void break_event(Script& script, const StreamPlan& plan) const {
+        const std::size_t index = std::min(kept(script), script.parts.size() - 1);
+        std::string& bytes = script.parts[index].bytes;
+        const std::size_t begin = index == 0 ? plan.begin_bytes : 0;
+        const std::size_t end = index + 1 == script.parts.size() ? plan.end_bytes : 0;
+        bytes.replace(begin, behaviour_.replace ? bytes.size() - begin - end : 0, wire_->malformed());
+    }
+
+    /// What comes before the content comes in time.
+    void delay_first(Script& script, const StreamPlan& plan) const {
+        for (Part& part : script.parts) {
+            part.at += std::chrono::milliseconds(behaviour_.slow_ms);
+        }
+        std::string& first = script.parts.front().bytes;
+        std::string begin = first.substr(0, plan.begin_bytes);
+        first.erase(0, plan.begin_bytes);
+        script.parts.insert(script.parts.begin(), Part{pace_.first, std::move(begin), 0});
+    }
+
+    bool ends_after_a_while() const { return behaviour_.fault == Fault::stall && behaviour_.stall_ms >= 0; }
+
     bool is_broken_on_the_wire() const {
         switch (behaviour_.fault) {
             case Fault::reset_before_head:
@@ -232,7 +307,7 @@ private:
             case Fault::garbage_head:
             case Fault::slow_headers:
             case Fault::cut_stream: return true;
-            case Fault::stall: return !scene_.request.is_stream;
+            case Fault::stall: return !scene_.request.is_stream || ends_after_a_while();
             default: return false;
         }
     }
@@ -273,9 +348,13 @@ private:
             std::string& bytes = script.parts.front().bytes;
             const std::size_t head = bytes.find("\r\n\r\n") + 4;
             bytes.resize(head + (bytes.size() - head) / 2);
+            script.parts.front().tokens /= 2;
         }
         script.is_broken = true;
-        script.hangs = behaviour_.fault == Fault::stall;
+        script.hangs = behaviour_.fault == Fault::stall && !ends_after_a_while();
+        if (ends_after_a_while()) {
+            script.parts.push_back({script.parts.back().at + std::chrono::milliseconds(behaviour_.stall_ms), {}, 0});
+        }
         script.resets = behaviour_.reset;
         if (script.resets) {
             script.parts.push_back({script.parts.back().at + kBeforeReset, {}, 0});
@@ -286,6 +365,7 @@ private:
     static Script slow_headers(Script script) {
         std::string body;
         std::int64_t tokens = 0;
+        const bool tells_usage = script.parts.back().tells_usage;
         for (const Part& part : script.parts) {
             body += part.bytes;
             tokens += part.tokens;
@@ -297,7 +377,7 @@ private:
             const auto nth = static_cast<std::int64_t>(i + 1);
             script.parts.push_back({last * nth / static_cast<std::int64_t>(head.size()), head.substr(i, 1), 0});
         }
-        script.parts.push_back({last, std::move(body), tokens});
+        script.parts.push_back({last, std::move(body), tokens, tells_usage});
         script.form = Script::Form::raw;
         return script;
     }
@@ -313,6 +393,17 @@ private:
 
 Script plan(const Scene& scene) {
     return Planner(scene).plan();
+}
+
+std::chrono::milliseconds hinted_wait(const Behaviour& behaviour) {
+    double ms = 0;
+    for (const auto& [name, value] : behaviour.headers) {
+        if (name == "retry-after-ms") {
+            ms = std::strtod(value.c_str(), nullptr);
+        }
+    }
+    ms = ms > 0 ? ms : std::strtod(behaviour.retry_after.c_str(), nullptr) * 1000;
+    return std::chrono::milliseconds(static_cast<std::int64_t>(std::clamp(ms, 0.0, 1e9)));
 }
 
 Script refusal(Dialect dialect, const ApiFault& fault, std::uint64_t number) {

@@ -2,6 +2,7 @@
 
 #include "fake_provider/answer_wire.hpp"
 #include "fake_provider/behaviour.hpp"
+#include "fake_provider/bill.hpp"
 #include "fake_provider/chat_request.hpp"
 #include "fake_provider/fake_options.hpp"
 
@@ -16,7 +17,8 @@ namespace eco2::fake {
 struct Part {
     std::chrono::microseconds at{0};
     std::string bytes;
-    std::int64_t tokens = 0;  // output tokens that are billed with these bytes
+    std::int64_t tokens = 0;   // output tokens that are billed with these bytes
+    bool tells_usage = false;  // with these bytes the client knows what the answer costs
 };
 
 /// All that will happen to one request, decided before the first byte: a value that tests can look at.
@@ -36,6 +38,8 @@ struct Script {
     bool resets = false;             // raw: ends with RST, not FIN
     bool is_broken = false;          // raw: the client cannot get a whole answer
     std::int64_t prompt_tokens = 0;  // billed when the work starts; 0: nothing is billed
+    Answered answered = Answered::nothing;
+    BilledRequest entry;  // who asked; for the bill
 };
 
 /// One request in its surroundings.
@@ -50,6 +54,9 @@ struct Scene {
 };
 
 Script plan(const Scene& scene);
+
+/// The wait that a behaviour's hints ask for; zero: none that is a number.
+std::chrono::milliseconds hinted_wait(const Behaviour& behaviour);
 
 /// An error reply, at once.
 Script refusal(Dialect dialect, const ApiFault& fault, std::uint64_t number);

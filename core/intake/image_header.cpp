@@ -252,8 +252,7 @@ bool is_plain_jpeg(std::string_view bytes) noexcept {
                     return false;
                 }
                 break;
-            case 0xc0:
-            case 0xc2:
+            case 0xc0:  // baseline, as all that is sent on is
                 has_frame = body.size() >= 6 && body[0] == 8 && body[5] == 3;
                 if (!has_frame) {
                     return false;

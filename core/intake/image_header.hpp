@@ -32,9 +32,9 @@ struct ImageLimits {
 /// Cost:   linear in the number of segments, of which there may be limits::kImageSegmentsMax.
 Result<ImageHeader> check_image_header(std::string_view bytes, const ImageLimits& limits);
 
-/// Whether a JPEG holds a picture and nothing else: three components of eight bits, no metadata, profile, comment or thumbnail,
-/// and no byte behind its end. Such a file, once a decoder has taken it whole, may be sent on as it is. Cost: linear in its
-/// bytes.
+/// Whether a JPEG holds a picture and nothing else: baseline, three components of eight bits, no metadata, profile, comment or
+/// thumbnail, and no byte behind its end. Such a file, once a decoder has taken it whole, may be sent on as it is. Cost: linear
+/// in its bytes.
 bool is_plain_jpeg(std::string_view bytes) noexcept;
 
 }  // namespace eco2::intake

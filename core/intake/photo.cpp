@@ -11,9 +11,9 @@
 namespace eco2::intake {
 
 PhotoIntake::PhotoIntake(Options options, Executor& executor, Log& log)
-    : executor_(executor), log_(log), options_(std::move(options)) {
-    threads_.reserve(options_.threads);
-    for (std::size_t i = 0; i < options_.threads; ++i) {
+    : executor_(executor), log_(log), made_with_(std::move(options)), options_(std::make_shared<const Options>(made_with_)) {
+    threads_.reserve(made_with_.threads);
+    for (std::size_t i = 0; i < made_with_.threads; ++i) {
         threads_.emplace_back([this] { run(); });
     }
 }
@@ -22,14 +22,22 @@ PhotoIntake::~PhotoIntake() {
     stop();
 }
 
+void PhotoIntake::set_limits(const ImageLimits& limits, int side_target) {
+    auto options = made_with_;
+    options.limits = limits;
+    options.side_target = side_target;
+    options_.set(std::make_shared<const Options>(std::move(options)));
+}
+
 void PhotoIntake::prepare(std::string bytes, Done done) {
     const int thread = executor_.current_thread();
-    const auto header = check_image_header(bytes, options_.limits);
+    auto options = options_.get();
+    const auto header = check_image_header(bytes, options->limits);
     if (!header) {
         answer(thread, std::move(done), header.error());
         return;
     }
-    Job job{std::move(bytes), *header, std::move(done), thread};
+    Job job{std::move(bytes), *header, std::move(options), std::move(done), thread};
     if (auto queued = enqueue(job); !queued) {
         answer(thread, std::move(job.done), queued.error());
         return;
@@ -42,7 +50,7 @@ Result<void> PhotoIntake::enqueue(Job& job) {
     if (is_stopping_) {
         return fail(Errc::draining, "photos are no longer taken");
     }
-    if (queue_.size() >= options_.queue_max || queued_bytes_ + job.bytes.size() > options_.queue_bytes_max) {
+    if (queue_.size() >= made_with_.queue_max || queued_bytes_ + job.bytes.size() > made_with_.queue_bytes_max) {
         return fail(Errc::overloaded, std::to_string(queue_.size()) + " photos are waiting");
     }
     queued_bytes_ += job.bytes.size();
@@ -109,7 +117,7 @@ void PhotoIntake::run() {
 
 Result<Photo> PhotoIntake::decode_safely(const Job& job) {
     try {
-        auto photo = decode(job.bytes, job.header, options_, is_stopping_, log_);
+        auto photo = decode(job.bytes, job.header, *job.options, is_stopping_, log_);
         if (!photo) {
             log_.debug("a photo was refused", {{"code", photo.error().name()}, {"reason", photo.error().detail}});
         }

@@ -4,6 +4,7 @@
 #include "base/limits.hpp"
 #include "base/log.hpp"
 #include "base/result.hpp"
+#include "base/snapshot.hpp"
 #include "intake/image_header.hpp"
 
 #include <atomic>
@@ -12,6 +13,7 @@
 #include <cstddef>
 #include <deque>
 #include <functional>
+#include <memory>
 #include <mutex>
 #include <string>
 #include <thread>
@@ -57,6 +59,9 @@ public:
     PhotoIntake(const PhotoIntake&) = delete;
     PhotoIntake& operator=(const PhotoIntake&) = delete;
 
+    /// For photos that come from now on; the pool and its queue stay as they were made.
+    void set_limits(const ImageLimits& limits, int side_target);
+
     /// `done` runs exactly once on the calling I/O thread, never from inside. Blocks: never.
     void prepare(std::string bytes, Done done);
 
@@ -70,6 +75,7 @@ private:
     struct Job {
         std::string bytes;
         ImageHeader header;
+        std::shared_ptr<const Options> options;  // as of its coming
         Done done;
         int thread = -1;
     };
@@ -81,7 +87,8 @@ private:
 
     Executor& executor_;
     Log& log_;
-    const Options options_;
+    const Options made_with_;
+    Snapshot<Options> options_;
     std::atomic<bool> is_stopping_ = false;
 
     mutable std::mutex mutex_;

@@ -152,7 +152,8 @@ public:
     virtual ~ProviderDoor() = default;
     virtual StartedCall generate(std::shared_ptr<const GenerateRequest> request, CallObserver& observer) = 0;
     virtual std::string_view name() const noexcept = 0;  ///< the instance's id, or the route's name
-    virtual Capabilities capabilities() const noexcept { return {}; }
+    /// Of a provider that does not say: it is tried with anything but a chat request.
+    virtual Capabilities capabilities() const noexcept { return {true, true, true, true, false}; }
 };
 
 /// A target of a route, with what is known of it.

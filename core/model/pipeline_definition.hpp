@@ -39,7 +39,7 @@ struct StageDefinition {
     TextByLanguage otherwise;  // the output (JSON) when only_if does not hold
 
     // infer
-    std::string provider;   // plugin instance
+    std::string provider;   // plugin instance; empty: the route that fits the model
     std::string model;      // empty: the run's
     TextByLanguage system;  // template: {{outline data.NAME}}, {{json data.NAME}}
     TextByLanguage user;    // template over the run: {{text PATH}}, {{json PATH}}

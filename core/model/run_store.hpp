@@ -72,6 +72,13 @@ struct StoredRun {
     std::string result_json;  // empty: not over
 };
 
+/// How a client calls its request, so that it makes one run however often it is sent.
+struct IdempotencyKey {
+    std::string user_id;
+    std::string key;
+    std::string fingerprint;  // of the request
+};
+
 struct RunFilter {
     std::string user_id;            // empty: everybody's
     std::string pipeline;           // empty: all
@@ -95,6 +102,9 @@ public:
     /// Concurrent submits with one user's key make one run. Errors: idempotency_conflict (the key is another request's),
     /// limit_exceeded.
     virtual void submit(SubmittedRun run, std::function<void(Result<Submitted>)> done) = 0;
+
+    /// The run that a submit with this key would give, if there is one. Errors: idempotency_conflict.
+    virtual void find_submitted(IdempotencyKey key, std::function<void(Result<std::optional<Submitted>>)> done) = 0;
 
     /// Errors: not_found (the run was deleted, or is over).
     virtual void append(RunStep step, std::function<void(Result<void>)> done) = 0;

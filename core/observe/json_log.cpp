@@ -1,6 +1,7 @@
 #include "observe/json_log.hpp"
 
 #include "base/limits.hpp"
+#include "base/snapshot.hpp"
 #include "base/text.hpp"
 #include "observe/utf8.hpp"
 
@@ -12,6 +13,7 @@
 #include <unistd.h>
 
 #include <array>
+#include <atomic>
 #include <cerrno>
 #include <condition_variable>
 #include <cstdio>
@@ -161,28 +163,39 @@ bool is_reserved(std::string_view name) noexcept {
 class JsonLog::Impl {
 public:
     // The logger is not registered with spdlog: a plugin that links the same shared spdlog can change what is.
-    explicit Impl(Options options) : options_(std::move(options)), logger_("eco2", make_sink(std::move(options_.sink))) {
+    explicit Impl(Options options)
+        : level_(options.level),
+          is_text_(options.is_text),
+          redactor_(std::make_shared<const Redactor>(std::move(options.redactor))),
+          clock_(*options.clock),
+          logger_("eco2", make_sink(std::move(options.sink))) {
         logger_.set_pattern("%v");
         logger_.set_level(spdlog::level::trace);
         logger_.set_error_handler([](const std::string&) {});
     }
 
-    bool enabled(LogLevel level) const noexcept { return level >= options_.level; }
+    void set_style(LogLevel level, bool is_text) noexcept {
+        level_ = level;
+        is_text_ = is_text;
+    }
+    void set_redactor(std::shared_ptr<const Redactor> redactor) noexcept { redactor_.set(std::move(redactor)); }
+
+    bool enabled(LogLevel level) const noexcept { return level >= level_; }
 
     void write(LogLevel level, std::string_view message, std::span<const LogField> fields) {
-        const std::string line = options_.is_text ? text_line(level, message, fields) : json_line(level, message, fields);
+        const std::string line = is_text_ ? text_line(level, message, fields) : json_line(level, message, fields);
         const auto urgency = level >= LogLevel::warn ? spdlog::level::warn : spdlog::level::info;
         logger_.log(urgency, spdlog::string_view_t(line.data(), line.size()));
     }
 
 private:
     std::string shown(std::string_view text) const {
-        const std::string safe = valid_utf8(options_.redactor.redact(text.substr(0, kLookedAt)));
+        const std::string safe = valid_utf8(redactor_.get()->redact(text.substr(0, kLookedAt)));
         return shorten(safe, limits::kLogValueBytesMax);
     }
 
     std::string json_line(LogLevel level, std::string_view message, std::span<const LogField> fields) const {
-        std::string line = R"({"ts":")" + timestamp(options_.clock->wall_ns()) + R"(","level":")";
+        std::string line = R"({"ts":")" + timestamp(clock_.wall_ns()) + R"(","level":")";
         line += level_name(level);
         line += R"(","msg":)" + json_quote(shown(message));
         for (const LogField& field : fields) {
@@ -193,7 +206,7 @@ private:
     }
 
     std::string text_line(LogLevel level, std::string_view message, std::span<const LogField> fields) const {
-        std::string line = timestamp(options_.clock->wall_ns()) + " ";
+        std::string line = timestamp(clock_.wall_ns()) + " ";
         line += level_name(level);
         line.append(level_name(level).size() < 5 ? "  " : " ");
         append_json_escaped(line, shown(message));
@@ -207,12 +220,23 @@ private:
         return line;
     }
 
-    Options options_;
+    std::atomic<LogLevel> level_;
+    std::atomic<bool> is_text_;
+    Snapshot<Redactor> redactor_;
+    const Clock& clock_;
     spdlog::logger logger_;
 };
 
 JsonLog::JsonLog(Options options) : impl_(std::make_unique<Impl>(std::move(options))) {}
 JsonLog::~JsonLog() = default;
+
+void JsonLog::set_style(LogLevel level, bool is_text) noexcept {
+    impl_->set_style(level, is_text);
+}
+
+void JsonLog::set_redactor(std::shared_ptr<const Redactor> redactor) noexcept {
+    impl_->set_redactor(std::move(redactor));
+}
 
 bool JsonLog::enabled(LogLevel level) const noexcept {
     return impl_->enabled(level);

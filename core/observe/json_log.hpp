@@ -32,6 +32,10 @@ public:
     explicit JsonLog(Options options);
     ~JsonLog() override;
 
+    /// For lines that are written from now on; any thread.
+    void set_style(LogLevel level, bool is_text) noexcept;
+    void set_redactor(std::shared_ptr<const Redactor> redactor) noexcept;
+
     bool enabled(LogLevel level) const noexcept override;
     void write(LogLevel level, std::string_view message, std::span<const LogField> fields) noexcept override;
 

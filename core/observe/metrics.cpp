@@ -100,6 +100,10 @@ Metrics::Metrics(std::string_view version)
       eco2_plugin_contract_violations_total(impl_->family<Counter>(
           "eco2_plugin_contract_violations_total", "Times that a plugin broke a rule of the ABI", {"plugin"})),
       eco2_build_info(impl_->family<Gauge>("eco2_build_info", "Always 1; the version is in the label", {"version"})),
+      eco2_config_reloads_total(impl_->family<Counter>(
+          "eco2_config_reloads_total", "Reloads of the configuration, by result: taken, refused", {"result"})),
+      eco2_config_generation(
+          impl_->gauge("eco2_config_generation", "1 from the start, one more with each reload that was taken")),
       eco2_upstream_connections_opened_total(
           impl_->counter("eco2_upstream_connections_opened_total", "Connections opened to upstreams")),
       eco2_upstream_connections_reused_total(
@@ -108,14 +112,34 @@ Metrics::Metrics(std::string_view version)
       eco2_upstream_connections_idle(impl_->gauge("eco2_upstream_connections_idle", "Pooled connections that wait for use")),
       eco2_provider_calls_total(
           impl_->family<Counter>("eco2_provider_calls_total", "Calls to providers", {"provider", "outcome"})),
-      eco2_provider_tokens_total(impl_->family<Counter>(
-          "eco2_provider_tokens_total", "Tokens that providers counted", {"provider", "stage", "kind"})) {
+      eco2_provider_tokens_total(
+          impl_->family<Counter>("eco2_provider_tokens_total", "Tokens that providers counted", {"provider", "stage", "kind"})),
+      eco2_attempts_total(impl_->family<Counter>(
+          "eco2_attempts_total", "Attempts at providers, by what became of them", {"route", "provider", "outcome"})),
+      eco2_attempt_seconds(impl_->family<Histogram>(
+          "eco2_attempt_seconds", "From an attempt's start to its end", {"provider"}, geometric_buckets(0.01, 120, 15))),
+      eco2_first_content_seconds(impl_->family<Histogram>("eco2_first_content_seconds",
+                                                          "From an attempt's start to the first content of its answer",
+                                                          {"provider"},
+                                                          geometric_buckets(0.01, 60, 15))),
+      eco2_tokens_total(impl_->family<Counter>("eco2_tokens_total",
+                                               "Tokens of all attempts, reported by the upstream or estimated; cached ones are "
+                                               "a part of those in",
+                                               {"provider", "model", "direction", "source"})),
+      eco2_cost_usd_total(impl_->family<Counter>("eco2_cost_usd_total",
+                                                 "Cost of all attempts that have a price, from reported or estimated tokens",
+                                                 {"provider", "source"})),
+      eco2_failovers_total(impl_->family<Counter>(
+          "eco2_failovers_total", "Requests that were answered although an attempt of theirs failed", {"route"})) {
     // Series that exist from the start: a rate over one that appears with its first event misses that event.
     for (const std::string_view status : {"success", "failed", "timeout", "disconnected", "rejected"}) {
         scan_sse_requests_total.with({status});
     }
     for (const std::string_view status : {"success", "failed", "skipped"}) {
         scan_reward_match_total.with({status});
+    }
+    for (const std::string_view result : {"taken", "refused"}) {
+        eco2_config_reloads_total.with({result});
     }
     eco2_build_info.with({version}).set(1);
 }

@@ -72,6 +72,9 @@ public:
     Family<Counter> eco2_plugin_contract_violations_total;  // plugin
     Family<Gauge> eco2_build_info;                          // version
 
+    Family<Counter> eco2_config_reloads_total;  // result: taken, refused
+    Gauge eco2_config_generation;
+
     // upstream
     Counter eco2_upstream_connections_opened_total;
     Counter eco2_upstream_connections_reused_total;
@@ -79,6 +82,14 @@ public:
     Gauge eco2_upstream_connections_idle;
     Family<Counter> eco2_provider_calls_total;   // provider, outcome
     Family<Counter> eco2_provider_tokens_total;  // provider, stage, kind
+
+    // routes
+    Family<Counter> eco2_attempts_total;           // route, provider, outcome: ok, cancelled, an error's name
+    Family<Histogram> eco2_attempt_seconds;        // provider
+    Family<Histogram> eco2_first_content_seconds;  // provider
+    Family<Counter> eco2_tokens_total;             // provider, model, direction: in, cached, out; source: reported, estimated
+    Family<Counter> eco2_cost_usd_total;           // provider, source
+    Family<Counter> eco2_failovers_total;          // route
 };
 
 }  // namespace eco2::observe

@@ -15,19 +15,21 @@ using Kind = StageDefinition::Kind;
 
 class LiveRun final : public Run, private CallObserver, public std::enable_shared_from_this<LiveRun> {
 public:
-    LiveRun(RunContext& context, std::string id, RunInput input, std::function<void()> on_event, RunProgress progress)
-        : context_(context),
+    LiveRun(
+        std::shared_ptr<RunContext> held, std::string id, RunInput input, std::function<void()> on_event, RunProgress progress)
+        : held_(std::move(held)),
+          context_(*held_),
           id_(std::move(id)),
           input_(std::move(input)),
           on_event_(std::move(on_event)),
-          deadline_(context.clock.now() + context.pipeline->definition().deadline),
-          reports_(context.pipeline->stages().size()),
+          deadline_(context_.clock.now() + context_.pipeline->definition().deadline),
+          reports_(context_.pipeline->stages().size()),
           index_(progress.finished.size()),
           is_announced_(progress.is_announced),
           told_(std::move(progress.words)) {
         values_.input = {{"question", input_.question}};
-        values_.outputs.resize(context.pipeline->stages().size());
-        log_.reserve(2 * context.pipeline->stages().size() + 2);
+        values_.outputs.resize(context_.pipeline->stages().size());
+        log_.reserve(2 * context_.pipeline->stages().size() + 2);
         for (std::size_t i = 0; i < index_; ++i) {
             values_.outputs[i] = std::move(progress.finished[i].output);
             reports_[i] = std::move(progress.finished[i].report);
@@ -173,6 +175,7 @@ private:
     StartedCall start_infer(ProviderDoor& provider) {
         auto request = prepare_infer(stage(), input_, values_);
         request->request_id = id_;
+        request->caller = input_.user_id;
         request->deadline = stage_deadline();
         report().provider = provider.name();
         report().model = request->model;
@@ -237,6 +240,17 @@ private:
         }
     }
 
+    void on_route(const RouteNote& note) override { report().provider = note.provider; }
+    void on_restart() override {
+        const auto self = shared_from_this();
+        text_.clear();
+        told_.clear();
+        again_.clear();
+        if (tap_) {
+            tap_.emplace(stage().definition.stream_field);
+            append(RunEvent::Kind::stage_started, progress(index_));
+        }
+    }
     void on_usage(const Usage& usage) override { report().usage = usage; }
     void on_meta(const CallMeta& meta) override {
         // An upstream's word, and one that clients see: what is no text does not replace what was asked for.
@@ -358,6 +372,7 @@ private:
         append(kind, percent);
     }
 
+    const std::shared_ptr<RunContext> held_;  // first: what is below leaves its gates
     RunContext& context_;
     const std::string id_;
     const RunInput input_;
@@ -405,10 +420,20 @@ private:
 }  // namespace
 
 std::unique_ptr<Run> Run::start(
-    RunContext& context, std::string id, RunInput input, std::function<void()> on_event, RunProgress progress) {
-    auto run = std::make_shared<LiveRun>(context, std::move(id), std::move(input), std::move(on_event), std::move(progress));
+    std::shared_ptr<RunContext> context, std::string id, RunInput input, std::function<void()> on_event, RunProgress progress) {
+    auto run = std::make_shared<LiveRun>(
+        std::move(context), std::move(id), std::move(input), std::move(on_event), std::move(progress));
     run->begin();
     return std::make_unique<Handle>(std::move(run));
+}
+
+std::unique_ptr<Run> Run::start(
+    RunContext& context, std::string id, RunInput input, std::function<void()> on_event, RunProgress progress) {
+    return start(std::shared_ptr<RunContext>(std::shared_ptr<void>(), &context),
+                 std::move(id),
+                 std::move(input),
+                 std::move(on_event),
+                 std::move(progress));
 }
 
 }  // namespace eco2

@@ -40,10 +40,10 @@ struct StageDoors {
     ProviderDoor* provider = nullptr;
     RuleStoreDoor* rules = nullptr;
     RewardDoor* reward = nullptr;
-    std::unique_ptr<StageGate> gate;
+    std::shared_ptr<StageGate> gate;  // the same for the same stage of the next configuration: its limit is one
 };
 
-/// A pipeline with its doors: what runs are started on. Outlives its runs.
+/// A pipeline with its doors: what runs are started on.
 struct RunContext {
     std::shared_ptr<const Pipeline> pipeline;
     std::vector<StageDoors> doors;  // one a stage
@@ -83,6 +83,13 @@ struct RunProgress {
 class Run {
 public:
     /// `on_event` is called after each append, never from inside `start`; the run may be dropped from inside it.
+    /// Lifetime: the run holds the context until its last task has ended.
+    static std::unique_ptr<Run> start(std::shared_ptr<RunContext> context,
+                                      std::string id,
+                                      RunInput input,
+                                      std::function<void()> on_event,
+                                      RunProgress progress = {});
+    /// For a context that outlives its runs.
     static std::unique_ptr<Run> start(
         RunContext& context, std::string id, RunInput input, std::function<void()> on_event, RunProgress progress = {});
     virtual ~Run() = default;

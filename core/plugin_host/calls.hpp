@@ -31,7 +31,7 @@ public:
 private:
     std::shared_ptr<InstanceContext> context_;
     const eco2_provider& table_;
-    Capabilities capabilities_;
+    Capabilities capabilities_ = ProviderDoor::capabilities();  // until it describes itself
 };
 
 class PluginRouter final : public RouterDoor {

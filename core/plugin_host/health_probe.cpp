@@ -61,20 +61,19 @@ private:
         std::shared_ptr<Probe> self;
         {
             const std::lock_guard lock(probe.mutex_);
-            if (!probe.is_done_) {
-                const AbiView<eco2_result> result(raw_result, {sizeof(eco2_result), ECO2_INTERNAL, 0, 0, nullptr});
-                probe.status_ = result ? result->status : ECO2_INTERNAL;
-                probe.reason_ = describe(probe.status_, result ? result->error : nullptr);
-                probe.is_done_ = true;
-                self = std::move(probe.self_);
-                probe.ended_.notify_all();
+            if (probe.self_ == nullptr) {
+                return;
             }
+            const AbiView<eco2_result> result(raw_result, {sizeof(eco2_result), ECO2_INTERNAL, 0, 0, nullptr});
+            probe.status_ = result ? result->status : ECO2_INTERNAL;
+            probe.reason_ = describe(probe.status_, result ? result->error : nullptr);
+            self = std::move(probe.self_);
         }
-        if (self != nullptr) {
-            const auto context = self->context_;
-            self.reset();
-            context->calls().leave();
-        }
+        // Out of the gate before the prober goes on: it destroys the plugin of a failed self-test only where nobody is inside.
+        self->context_->calls().leave();
+        const std::lock_guard lock(self->mutex_);
+        self->is_done_ = true;
+        self->ended_.notify_all();
     }
 
     void call(void (*eco2_call::*operation)(void*)) noexcept {

@@ -3,6 +3,7 @@
 #include "base/io_thread.hpp"
 #include "base/limits.hpp"
 #include "plugin_host/instance.hpp"
+#include "plugin_host/instance_record.hpp"
 #include "plugin_host/loaded_library.hpp"
 #include "plugin_host/plugin_file.hpp"
 
@@ -10,9 +11,11 @@
 
 #include <algorithm>
 #include <filesystem>
+#include <initializer_list>
 #include <map>
 #include <mutex>
 #include <shared_mutex>
+#include <utility>
 
 namespace eco2::plugin_host {
 namespace {
@@ -60,6 +63,14 @@ PluginSummary summary_of(const std::string& directory, const std::string& plugin
     return summary;
 }
 
+bool wait_for_calls(const std::vector<RecordPtr>& records, std::chrono::steady_clock::time_point deadline) {
+    bool are_empty = true;
+    for (const auto& record : records) {
+        are_empty = record->instance->wait_for_calls(deadline) && are_empty;
+    }
+    return are_empty;
+}
+
 }  // namespace
 
 class PluginHost::Impl {
@@ -68,87 +79,138 @@ public:
 
     Result<void> load(InstanceConfig config) {
         assert_may_block();
-        const auto id = config.id;
-        Record record{.config = config, .instance = nullptr, .error = {}};
-        {
-            const std::shared_lock lock(mutex_);
-            if (id.empty() || records_.contains(id)) {
-                return fail(Errc::config_invalid, "there are two plugin instances named \"" + id + "\"");
+        const auto has_id = [&](const auto& record) { return record->config.id == config.id; };
+        if (config.id.empty() || std::any_of(records_.begin(), records_.end(), has_id)) {
+            return fail(Errc::config_invalid, "there are two plugin instances named \"" + config.id + "\"");
+        }
+        auto obtained = obtain(std::move(config));
+        if (!obtained) {
+            return obtained.error();
+        }
+        loaded_.push_back(std::move(obtained.value()));
+        return {};
+    }
+
+    Result<SharePtr> obtain(InstanceConfig config) {
+        assert_may_block();
+        auto library = library_for(config);
+        if (library) {
+            if (auto share = share_of_running(config, library->get())) {
+                return share;
             }
         }
-        auto loaded = load_into(record, std::move(config));
-        if (!loaded) {
-            record.error = loaded.error();
+        auto record = std::make_shared<Record>();
+        record->config = std::move(config);
+        auto started = library ? start(*record, std::move(*library)) : Result<void>(library.error());
+        if (!started) {
+            record->error = started.error();
+            note_failed(std::move(record));
+            return started.error();
         }
         const std::unique_lock lock(mutex_);
-        records_.emplace(id, std::move(record));
-        return loaded;
+        erase_failed(record->config.id);
+        record->generation = ++generations_[record->config.id];
+        records_.push_back(record);
+        return share_of(record);
+    }
+
+    void replace(const std::vector<SharePtr>& instances, std::chrono::milliseconds drain_time) {
+        const auto drained_at = std::chrono::steady_clock::now() + drain_time;
+        const std::unique_lock lock(mutex_);
+        for (const auto& record : records_) {
+            const auto share = record->share.lock();
+            const bool stays = share != nullptr && std::find(instances.begin(), instances.end(), share) != instances.end();
+            if (stays) {
+                record->is_leaving = false;
+            } else if (!std::exchange(record->is_leaving, true)) {
+                record->drained_at = drained_at;
+            }
+        }
+    }
+
+    std::size_t tend() {
+        assert_may_block();
+        std::size_t left = 0;
+        for (const auto& record : records_in({InstanceState::started, InstanceState::draining})) {
+            const bool is_held = !record->share.expired();
+            if (record->is_leaving || !is_held) {
+                left += take_down(record, is_held) ? 0U : 1U;
+            }
+        }
+        return left;
+    }
+
+    std::map<std::string, std::uint64_t> contract_violations() const {
+        const std::shared_lock lock(mutex_);
+        auto all = past_violations_;
+        for (const auto& record : records_) {
+            all[record->config.id] += record->instance == nullptr ? 0 : record->instance->context().violations();
+        }
+        return all;
     }
 
     template <class Door>
     Door* door(std::string_view id, Door* (Instance::*get)() noexcept) const {
         const std::shared_lock lock(mutex_);
-        const auto found = records_.find(id);
-        if (found == records_.end() || found->second.instance == nullptr ||
-            found->second.instance->state() != InstanceState::started) {
-            return nullptr;
-        }
-        return (*found->second.instance.*get)();
+        const auto found = std::find_if(records_.rbegin(), records_.rend(), [&](const auto& record) {
+            return record->config.id == id && record->is_in(InstanceState::started);
+        });
+        return found == records_.rend() ? nullptr : ((*found)->instance.get()->*get)();
     }
 
     std::vector<InstanceStatus> status() const {
         const std::shared_lock lock(mutex_);
         std::vector<InstanceStatus> all;
-        for (const auto& [id, record] : records_) {
-            all.push_back(status_of(record));
+        for (const auto& record : records_) {
+            all.push_back(status_of(*record));
         }
+        std::stable_sort(all.begin(), all.end(), [](const auto& a, const auto& b) { return a.id < b.id; });
         return all;
     }
 
     Result<void> stop(std::chrono::milliseconds timeout) {
         assert_may_block();
-        const auto instances = started_instances();
-        for (auto* instance : instances) {
-            instance->drain();
+        const auto records = records_in({InstanceState::started, InstanceState::draining});
+        for (const auto& record : records) {
+            record->instance->drain();
         }
         const auto deadline = std::chrono::steady_clock::now() + timeout;
-        if (!wait_for_calls(instances, deadline)) {
-            for (auto* instance : instances) {
-                instance->cancel_calls();
+        if (!wait_for_calls(records, deadline)) {
+            for (const auto& record : records) {
+                record->instance->cancel_calls();
             }
-            wait_for_calls(instances, std::chrono::steady_clock::now() + limits::kCancelGrace + kTellingTime);
+            wait_for_calls(records, std::chrono::steady_clock::now() + limits::kCancelGrace + kTellingTime);
         }
-        return finish(instances);
+        std::string left_alone;
+        for (const auto& record : records) {
+            if (const auto finished = finish(*record); !finished) {
+                left_alone += (left_alone.empty() ? "" : "; ") + finished.error().detail;
+            }
+        }
+        return left_alone.empty() ? Result<void>() : fail(Errc::limit_exceeded, left_alone);
     }
 
 private:
-    struct Record {
-        InstanceConfig config;
-        std::unique_ptr<Instance> instance;  // null: not even loaded
-        Error error;
-    };
-
-    Result<void> load_into(Record& record, InstanceConfig config) {
-        auto library = library_for(config);
-        if (!library) {
-            return library.error();
-        }
-        record.instance = std::make_unique<Instance>(doors_, std::move(config), std::move(*library));
+    Result<void> start(Record& record, std::shared_ptr<const LoadedLibrary> library) {
+        record.library = library;
+        record.instance = std::make_unique<Instance>(doors_, record.config, std::move(library));
         return record.instance->start_up();
     }
 
+    /// The manifest is read each time: an upgraded library has another hash there, and is mapped beside the old one.
     Result<std::shared_ptr<const LoadedLibrary>> library_for(const InstanceConfig& config) {
-        if (const auto known = libraries_.find(config.plugin); known != libraries_.end()) {
+        const FileRules rules = {.is_production = options_.is_production, .configured_sha256 = config.sha256};
+        auto file = find_plugin(options_, config.plugin, rules);
+        if (!file) {
+            return file.error();
+        }
+        const auto key = std::pair(config.plugin, file->manifest.sha256);
+        if (const auto known = libraries_.find(key); known != libraries_.end()) {
             const auto& manifest = known->second->manifest();
             if (const auto problem = hash_problem(manifest.sha256, manifest, config.sha256); !problem.empty()) {
                 return fail(Errc::plugin_refused, "plugin " + config.plugin + ": " + problem);
             }
             return known->second;
-        }
-        const FileRules rules = {.is_production = options_.is_production, .configured_sha256 = config.sha256};
-        auto file = find_plugin(options_, config.plugin, rules);
-        if (!file) {
-            return file.error();
         }
         if (auto opened = open_library(*file, rules); !opened) {
             return opened.error();
@@ -158,72 +220,103 @@ private:
         }
         auto library = LoadedLibrary::load(std::move(*file));
         if (library) {
-            libraries_.emplace(config.plugin, *library);
+            libraries_.emplace(key, *library);
         }
         return library;
     }
 
-    std::vector<Instance*> started_instances() const {
+    /// Null: none that runs fits. One that leaves but still takes calls may come back.
+    SharePtr share_of_running(const InstanceConfig& config, const LoadedLibrary* library) {
+        const auto found = std::find_if(records_.rbegin(), records_.rend(), [&](const auto& record) {
+            return record->is_in(InstanceState::started) && is_same(*record, config, library);
+        });
+        return found == records_.rend() ? nullptr : share_of(*found);
+    }
+
+    /// Kept for `status` where no other generation runs.
+    void note_failed(RecordPtr record) {
+        const std::unique_lock lock(mutex_);
+        erase_failed(record->config.id);
+        const bool has_other = std::any_of(
+            records_.begin(), records_.end(), [&](const auto& other) { return other->config.id == record->config.id; });
+        if (!has_other) {
+            records_.push_back(std::move(record));
+        }
+    }
+
+    void erase_failed(const std::string& id) {
+        std::erase_if(records_, [&](const auto& record) {
+            const bool is_failed = record->instance == nullptr || record->is_in(InstanceState::failed);
+            if (record->config.id != id || !is_failed) {
+                return false;
+            }
+            past_violations_[id] += record->instance == nullptr ? 0 : record->instance->context().violations();
+            return true;
+        });
+    }
+
+    std::vector<RecordPtr> records_in(std::initializer_list<InstanceState> states) const {
         const std::shared_lock lock(mutex_);
-        std::vector<Instance*> instances;
-        for (const auto& [id, record] : records_) {
-            if (record.instance != nullptr && record.instance->state() == InstanceState::started) {
-                instances.push_back(record.instance.get());
+        std::vector<RecordPtr> found;
+        for (const auto& record : records_) {
+            if (std::any_of(states.begin(), states.end(), [&](auto state) { return record->is_in(state); })) {
+                found.push_back(record);
             }
         }
-        return instances;
+        return found;
     }
 
-    static bool wait_for_calls(const std::vector<Instance*>& instances, std::chrono::steady_clock::time_point deadline) {
-        bool are_empty = true;
-        for (auto* instance : instances) {
-            are_empty = instance->wait_for_calls(deadline) && are_empty;
+    /// True: it is gone, or will never go.
+    bool take_down(const RecordPtr& record, bool is_held) {
+        auto& instance = *record->instance;
+        const bool is_over = std::chrono::steady_clock::now() >= record->drained_at;
+        if (is_held && !is_over) {
+            return false;
         }
-        return are_empty;
-    }
-
-    Result<void> finish(const std::vector<Instance*>& instances) {
-        std::string left_alone;
-        for (auto* instance : instances) {
-            const auto finished = instance->finish();
-            if (!finished) {
-                doors_.log.error("plugin instance left alone",
-                                 {{"instance", instance->context().id()}, {"reason", finished.error().detail}});
-                left_alone += (left_alone.empty() ? "" : "; ") + finished.error().detail;
-                const std::unique_lock lock(mutex_);
-                records_.find(instance->context().id())->second.error = finished.error();
+        instance.drain();
+        if (instance.context().calls().inside() != 0) {
+            if (is_over && !std::exchange(record->are_calls_cancelled, true)) {
+                doors_.log.warn("calls of a replaced instance cut off",
+                                {{"instance", record->config.id},
+                                 {"generation", std::to_string(record->generation)},
+                                 {"calls", std::to_string(instance.context().calls().inside())}});
+                instance.cancel_calls();
             }
+            return false;
         }
-        if (!left_alone.empty()) {
-            return fail(Errc::limit_exceeded, left_alone);
+        if (finish(*record)) {
+            forget(record);
         }
-        return {};
+        return true;
     }
 
-    static InstanceStatus status_of(const Record& record) {
-        InstanceStatus status;
-        status.id = record.config.id;
-        status.plugin = record.config.plugin;
-        status.is_required = record.config.is_required;
-        status.error = record.error;
-        if (record.instance != nullptr) {
-            auto& context = record.instance->context();
-            status.version = record.instance->library().manifest().version;
-            status.interfaces = record.instance->library().manifest().interfaces;
-            status.state = record.instance->state();
-            status.calls_open = context.calls().inside();
-            status.contract_violations = context.violations();
-            status.slow_calls = context.slow_calls();
-            status.is_degraded = context.is_degraded();
+    void forget(const RecordPtr& record) {
+        doors_.log.info("plugin stopped",
+                        {{"instance", record->config.id}, {"generation", std::to_string(record->generation)}});
+        const std::unique_lock lock(mutex_);
+        past_violations_[record->config.id] += record->instance->context().violations();
+        std::erase(records_, record);
+    }
+
+    Result<void> finish(Record& record) {
+        auto finished = record.instance->finish();
+        if (!finished) {
+            doors_.log.error("plugin instance left alone",
+                             {{"instance", record.config.id}, {"reason", finished.error().detail}});
+            const std::unique_lock lock(mutex_);
+            record.error = finished.error();
         }
-        return status;
+        return finished;
     }
 
     Doors doors_;
     Options options_;
-    std::map<std::string, std::shared_ptr<const LoadedLibrary>, std::less<>> libraries_;  // control thread
-    mutable std::shared_mutex mutex_;
-    std::map<std::string, Record, std::less<>> records_;
+    std::map<std::pair<std::string, std::string>, std::shared_ptr<const LoadedLibrary>> libraries_;  // control thread
+    std::vector<SharePtr> loaded_;                                                                   // by `load`
+    std::map<std::string, std::uint64_t> generations_;
+    mutable std::shared_mutex mutex_;  // guards what follows for those that are not the control thread
+    std::vector<RecordPtr> records_;   // oldest first
+    std::map<std::string, std::uint64_t> past_violations_;
 };
 
 PluginHost::PluginHost(Doors doors, Options options) : impl_(std::make_unique<Impl>(doors, std::move(options))) {}
@@ -234,6 +327,22 @@ PluginHost::~PluginHost() {
 
 Result<void> PluginHost::load(InstanceConfig config) {
     return impl_->load(std::move(config));
+}
+
+Result<SharePtr> PluginHost::obtain(InstanceConfig config) {
+    return impl_->obtain(std::move(config));
+}
+
+void PluginHost::replace(const std::vector<SharePtr>& instances, std::chrono::milliseconds drain_time) {
+    impl_->replace(instances, drain_time);
+}
+
+std::size_t PluginHost::tend() {
+    return impl_->tend();
+}
+
+std::map<std::string, std::uint64_t> PluginHost::contract_violations() const {
+    return impl_->contract_violations();
 }
 
 ProviderDoor* PluginHost::provider(std::string_view instance_id) noexcept {

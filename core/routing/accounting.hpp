@@ -1,5 +1,6 @@
 #pragma once
 
+#include "base/text.hpp"
 #include "model/calls.hpp"
 #include "model/route_definition.hpp"
 
@@ -78,7 +79,6 @@ std::int64_t estimate_prompt_tokens(const GenerateRequest& request);
 /// Tokens of a piece of an answer.
 std::int64_t estimate_text_tokens(std::string_view text);
 
-/// `text` against a glob of literals and `*`.
-bool glob_matches(std::string_view glob, std::string_view text) noexcept;
+using eco2::glob_matches;
 
 }  // namespace eco2::routing

@@ -14,10 +14,12 @@
 
 namespace eco2::routing {
 
-/// What routes are made of. All outlive the Routes.
+/// What routes are made of. The functions are asked while the routes are made and not later; the rest outlives them.
 struct RouteDoors {
     std::function<ProviderDoor*(std::string_view instance)> provider;
     std::function<RouterDoor*(std::string_view instance)> router;
+    /// A target whose provider is not there is left out, where this says so and another target remains; else it is an error.
+    std::function<bool(std::string_view instance)> may_be_missing;
     Executor& executor;
     const Clock& clock;
     AttemptWatcher& watcher;

@@ -26,16 +26,19 @@ namespace eco2::routing {
 ///
 /// Thread-safety: any thread; short critical sections, no callback from inside.
 /// Lifetime:      outlives its passes and places.
+/// Limits:        limits::kTargetsKept pairs of provider and model that nobody uses at the moment; others are forgotten.
 class TargetBoard {
 public:
     /// `seed` is for choosing between keys that are equally good.
     TargetBoard(const RoutingDefinition& definition, const Clock& clock, std::uint64_t seed);
     ~TargetBoard();
 
-    /// Takes over what `old` knows of providers, accounts and keys that are still there: a reload forgets nothing.
+    /// Takes over what `old` knows of providers, accounts and keys that are still there: a reload forgets nothing. What is
+    /// under way stays with `old`: it is settled there, and counts here as it was reserved. Before anybody asks.
     void inherit(const TargetBoard& old);
 
     /// A place in a target's queue of requests that wait for its quota. Fair between callers, first come first served for one.
+    /// It is given up by the answer that lets its request go: whoever has to wait again takes a new one.
     class Place {
     public:
         virtual ~Place() = default;  ///< leaves the queue
@@ -54,6 +57,7 @@ public:
         const std::vector<std::uint32_t>* keys = nullptr;    // keys that it has found at fault: left out
         const Place* place = nullptr;                        // its turn, where it has waited
         bool ignores_breaker = false;                        // for a last resort
+        bool is_retry = false;                               // not its first attempt: take_retry() has allowed it
     };
 
     /// Leave for one attempt. Dropping it without a settle counts as cancelled and gives the tokens back, not the request.
@@ -83,8 +87,9 @@ public:
             keys_at_fault  // all its keys were refused by the upstream
         };
         Why why = Why::limited;
-        Clock::Monotonic
-            ready_at{};  // when asking again makes sense; for a waiting request, its own turn as far as can be told
+        /// When asking again makes sense; for a waiting request its own turn, as far as can be told. Those ahead may give up,
+        /// which nobody is told: with a place, ask each second too.
+        Clock::Monotonic ready_at{};
     };
     using Answer = std::variant<std::unique_ptr<Pass>, Denial>;
 

@@ -12,12 +12,19 @@ namespace eco2 {
 
 using Kind = RunEvent::Kind;
 
-RetainedRun::RetainedRun(RunContext& context, RunStoreDoor& store, std::shared_ptr<RunFeed> feed, std::function<void()> on_over)
-    : context_(context), store_(store), feed_(std::move(feed)), on_over_(std::move(on_over)), numbered_(feed_->size()) {}
+RetainedRun::RetainedRun(std::shared_ptr<RunContext> context,
+                         RunStoreDoor& store,
+                         std::shared_ptr<RunFeed> feed,
+                         std::function<void()> on_over)
+    : context_(std::move(context)),
+      store_(store),
+      feed_(std::move(feed)),
+      on_over_(std::move(on_over)),
+      numbered_(feed_->size()) {}
 
 void RetainedRun::start(RunInput input, RunProgress progress) {
     status_ = feed_->status();
-    stage_ = std::min(progress.finished.size(), context_.pipeline->stages().size() - 1);
+    stage_ = std::min(progress.finished.size(), context_->pipeline->stages().size() - 1);
     // The run is dropped before this object's last owner lets go, so the callback cannot outlive it.
     run_ = Run::start(
         context_, feed_->run_id(), std::move(input), [this] { on_event(); }, std::move(progress));
@@ -40,7 +47,7 @@ void RetainedRun::take(const RunEvent& event) {
         return;
     }
     if (event.kind != Kind::delta) {
-        status_ = {context_.pipeline->stages()[event.stage].definition.name, event.progress};
+        status_ = {context_->pipeline->stages()[event.stage].definition.name, event.progress};
     }
     pending_.push_back(event);
 }
@@ -51,13 +58,13 @@ void RetainedRun::schedule() {
         return;
     }
     const auto due = last_write_ + limits::kDeltaInterval;
-    const auto now = context_.clock.now();
+    const auto now = context_->clock.now();
     const bool has_only_words = pending_.size() == 1 && pending_.front().kind == Kind::delta;
     if (!has_only_words || due <= now) {
         return flush();
     }
     if (timer_ == nullptr) {
-        timer_ = context_.executor.post_after(due - now, [weak = weak_from_this()](TaskFate fate) {
+        timer_ = context_->executor.post_after(due - now, [weak = weak_from_this()](TaskFate fate) {
             if (const auto self = weak.lock(); self != nullptr && fate == TaskFate::due) {
                 self->timer_.reset();
                 self->flush();
@@ -73,7 +80,7 @@ void RetainedRun::flush() {
     timer_.reset();
     step_ = last_ ? *std::exchange(last_, std::nullopt) : next_step();
     step_status_ = status_;
-    last_write_ = context_.clock.now();
+    last_write_ = context_->clock.now();
     write(std::chrono::nanoseconds(0));
 }
 
@@ -104,8 +111,8 @@ RunStep RetainedRun::cancelled_step() {
     auto step = next_step();
     if (!step.end) {
         const auto error = fail(Errc::cancelled, "the run was cancelled");
-        const FrameStamp stamp{feed_->run_id(), ++numbered_, context_.clock.wall_ns()};
-        const auto& name = context_.pipeline->stages()[stage_].definition.name;
+        const FrameStamp stamp{feed_->run_id(), ++numbered_, context_->clock.wall_ns()};
+        const auto& name = context_->pipeline->stages()[stage_].definition.name;
         step.events.push_back(error_frame(stamp, {stage_, name, status_.progress}, error));
         add_end(step, RunState::cancelled, failed_result(feed_->run_id(), error), error.name());
     }
@@ -114,7 +121,7 @@ RunStep RetainedRun::cancelled_step() {
 
 void RetainedRun::add_end(RunStep& step, RunState state, std::string result, std::string_view error) {
     is_ending_ = true;
-    step.end = RunStep::End{state, std::move(result), std::string(error), context_.clock.wall_ns(), {}, {}};
+    step.end = RunStep::End{state, std::move(result), std::string(error), context_->clock.wall_ns(), {}, {}};
     auto& log = step.end->log;
     feed_->read(0, log);
     const auto add = [&log](const std::vector<std::string>& events) {
@@ -134,7 +141,7 @@ void RetainedRun::add_end(RunStep& step, RunState state, std::string result, std
 }
 
 std::string RetainedRun::checkpoint_of(std::size_t index) const {
-    const auto& stage = context_.pipeline->stages()[index];
+    const auto& stage = context_->pipeline->stages()[index];
     FinishedStage finished{run_->values().outputs[index], run_->reports()[index], std::nullopt};
     if (stage.definition.kind == StageDefinition::Kind::reward && run_->reward() != nullptr) {
         finished.reward = *run_->reward();
@@ -143,8 +150,8 @@ std::string RetainedRun::checkpoint_of(std::size_t index) const {
 }
 
 std::string RetainedRun::frame_of(const RunEvent& event, std::uint64_t number) {
-    const FrameStamp stamp{feed_->run_id(), number, context_.clock.wall_ns()};
-    const FramePlace place{event.stage, context_.pipeline->stages()[event.stage].definition.name, event.progress};
+    const FrameStamp stamp{feed_->run_id(), number, context_->clock.wall_ns()};
+    const FramePlace place{event.stage, context_->pipeline->stages()[event.stage].definition.name, event.progress};
     switch (event.kind) {
         case Kind::stage_started: return stage_started_frame(stamp, place);
         case Kind::stage_completed: return stage_completed_frame(stamp, place, run_->values().outputs[event.stage].json());
@@ -154,12 +161,12 @@ std::string RetainedRun::frame_of(const RunEvent& event, std::uint64_t number) {
         case Kind::done:
         case Kind::started: break;
     }
-    return done_frame(stamp, context_.pipeline->stages().size(), run_result(*run_));
+    return done_frame(stamp, context_->pipeline->stages().size(), run_result(*run_));
 }
 
 void RetainedRun::write(std::chrono::nanoseconds delay) {
     if (delay.count() > 0) {
-        timer_ = context_.executor.post_after(delay, [weak = weak_from_this()](TaskFate fate) {
+        timer_ = context_->executor.post_after(delay, [weak = weak_from_this()](TaskFate fate) {
             if (const auto self = weak.lock(); self != nullptr && fate == TaskFate::due && !self->is_over_) {
                 self->write(std::chrono::nanoseconds(0));
             }
@@ -189,8 +196,8 @@ void RetainedRun::on_written(const Result<void>& written) {
 /// The store does not know the run any more, or will never take the step: who reads is told, and that is all.
 void RetainedRun::give_up(const Error& reason) {
     const auto error = reason.code == Errc::not_found ? fail(Errc::cancelled, "the run was deleted") : reason;
-    const FrameStamp stamp{feed_->run_id(), feed_->size() + 1, context_.clock.wall_ns()};
-    const auto& name = context_.pipeline->stages()[stage_].definition.name;
+    const FrameStamp stamp{feed_->run_id(), feed_->size() + 1, context_->clock.wall_ns()};
+    const auto& name = context_->pipeline->stages()[stage_].definition.name;
     const std::string frame = error_frame(stamp, {stage_, name, status_.progress}, error);
     feed_->append(std::span(&frame, 1), status_, failed_result(feed_->run_id(), error));
     finish(fail(Errc::run_not_found));

@@ -19,11 +19,14 @@ namespace eco2 {
 /// more is written, and the next start goes on from what is. A step that the store does not take is tried again until it does.
 ///
 /// Thread-safety: the I/O thread that called `start`; `suspend` too.
-/// Lifetime:      shared with its own tasks; the context, the store and the feed outlive it.
+/// Lifetime:      shared with its own tasks; holds its context; the store and the feed outlive it.
 class RetainedRun : public std::enable_shared_from_this<RetainedRun> {
 public:
     /// `on_over` runs once, when the last step is written or will never be, not from inside start.
-    RetainedRun(RunContext& context, RunStoreDoor& store, std::shared_ptr<RunFeed> feed, std::function<void()> on_over);
+    RetainedRun(std::shared_ptr<RunContext> context,
+                RunStoreDoor& store,
+                std::shared_ptr<RunFeed> feed,
+                std::function<void()> on_over);
 
     void start(RunInput input, RunProgress progress);
 
@@ -48,7 +51,7 @@ private:
     void give_up(const Error& reason);
     void finish(Result<void> cancelled);
 
-    RunContext& context_;
+    const std::shared_ptr<RunContext> context_;
     RunStoreDoor& store_;
     const std::shared_ptr<RunFeed> feed_;
     std::function<void()> on_over_;

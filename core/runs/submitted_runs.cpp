@@ -136,11 +136,11 @@ void SubmittedRuns::count_submitted() {
 
 void SubmittedRuns::submit(Submission submission, std::function<void(Result<RunStoreDoor::Submitted>)> done) {
     auto& input = submission.input;
-    auto& context = *submission.context;
+    auto context = std::move(submission.context);
     SubmittedRun run;
     run.id = new_uuid();
     run.user_id = input.user_id;
-    run.pipeline = context.pipeline->definition().name;
+    run.pipeline = context->pipeline->definition().name;
     run.idempotency_key = std::move(submission.idempotency_key);
     run.fingerprint = std::move(submission.fingerprint);
     run.input_json = input_record(input);
@@ -155,7 +155,7 @@ void SubmittedRuns::submit(Submission submission, std::function<void(Result<RunS
         return done(entered.error());
     }
     store_.submit(std::move(run),
-                  [this, &context, feed, input = std::move(input), done = std::move(done)](
+                  [this, context, feed, input = std::move(input), done = std::move(done)](
                       Result<RunStoreDoor::Submitted> submitted) mutable {
                       if (submitted && !submitted->is_known) {
                           count_submitted();
@@ -167,8 +167,17 @@ void SubmittedRuns::submit(Submission submission, std::function<void(Result<RunS
                   });
 }
 
-void SubmittedRuns::start(RunContext& context, const std::shared_ptr<RunFeed>& feed, RunInput input, RunProgress progress) {
-    const auto run = std::make_shared<RetainedRun>(context, store_, feed, [this, id = feed->run_id()] { ended(id); });
+void SubmittedRuns::find_submitted(IdempotencyKey key,
+                                   std::function<void(Result<std::optional<RunStoreDoor::Submitted>>)> done) {
+    store_.find_submitted(std::move(key), std::move(done));
+}
+
+void SubmittedRuns::start(std::shared_ptr<RunContext> context,
+                          const std::shared_ptr<RunFeed>& feed,
+                          RunInput input,
+                          RunProgress progress) {
+    const auto run =
+        std::make_shared<RetainedRun>(std::move(context), store_, feed, [this, id = feed->run_id()] { ended(id); });
     {
         const std::lock_guard lock(mutex_);
         const auto found = entries_.find(feed->run_id());
@@ -283,7 +292,7 @@ void SubmittedRuns::replay(std::string run_id, std::function<void(Result<std::st
         if (!stored) {
             return done(stored.error());
         }
-        auto* context = find_pipeline_(stored->summary.pipeline);
+        auto context = find_pipeline_(stored->summary.pipeline);
         if (context == nullptr) {
             return done(fail(Errc::replay_refused, "pipeline \"" + stored->summary.pipeline + "\" is not served here"));
         }
@@ -305,12 +314,12 @@ void SubmittedRuns::replay(std::string run_id, std::function<void(Result<std::st
                 if (!counted) {
                     return done(counted.error());
                 }
-                replay_from(*context, stored, std::move(input), std::move(progress), std::move(done));
+                replay_from(context, stored, std::move(input), std::move(progress), std::move(done));
             });
     });
 }
 
-void SubmittedRuns::replay_from(RunContext& context,
+void SubmittedRuns::replay_from(const std::shared_ptr<RunContext>& context,
                                 const StoredRun& stored,
                                 RunInput input,
                                 RunProgress progress,
@@ -326,14 +335,14 @@ void SubmittedRuns::replay_from(RunContext& context,
     run.replay_of = stored.summary.id;
     run.checkpoints = stored.checkpoints;
     run.created_ns = clock_.wall_ns();
-    run.events = told_events(run.id, progress, *context.pipeline, clock_);
+    run.events = told_events(run.id, progress, *context->pipeline, clock_);
     const auto feed = std::make_shared<RunFeed>(executor_, run.id, run.user_id, run.pipeline);
-    feed->append(run.events, status_of(progress, *context.pipeline));
+    feed->append(run.events, status_of(progress, *context->pipeline));
     if (auto entered = enter(feed, run.photo == nullptr ? 0 : run.photo->size(), nullptr); !entered) {
         return done(entered.error());
     }
     store_.submit(std::move(run),
-                  [this, &context, feed, input = std::move(input), progress = std::move(progress), done = std::move(done)](
+                  [this, context, feed, input = std::move(input), progress = std::move(progress), done = std::move(done)](
                       const Result<RunStoreDoor::Submitted>& submitted) mutable {
                       if (!submitted) {
                           leave(feed->run_id());
@@ -371,7 +380,7 @@ void SubmittedRuns::forget_user(std::string user_id, std::function<void(Result<s
 }
 
 void SubmittedRuns::adopt(StoredRun stored, std::shared_ptr<void> place, int thread) {
-    auto* context = find_pipeline_(stored.summary.pipeline);
+    auto context = find_pipeline_(stored.summary.pipeline);
     if (context == nullptr) {
         // It may be served again after the next start, and nothing is lost until then.
         log_.warn("a submitted run waits for its pipeline",
@@ -406,7 +415,7 @@ void SubmittedRuns::adopt(StoredRun stored, std::shared_ptr<void> place, int thr
     auto work = std::make_shared<Work>(Work{std::move(*input), std::move(*progress)});
     executor_.post_to(thread, [this, context, feed, work](TaskFate fate) {
         if (fate == TaskFate::due) {
-            start(*context, feed, std::move(work->input), std::move(work->progress));
+            start(context, feed, std::move(work->input), std::move(work->progress));
         }
     });
 }

@@ -14,6 +14,7 @@
 #include <functional>
 #include <memory>
 #include <mutex>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <unordered_map>
@@ -25,7 +26,7 @@ namespace eco2 {
 /// All submitted runs of a host: those under way, those that ended lately, and the way to those that only the store has.
 ///
 /// Thread-safety: any I/O thread, but for adopt and suspend (control thread). Answers come on the calling thread.
-/// Lifetime:      the store, executor, clock, log and contexts outlive it.
+/// Lifetime:      the store, executor, clock and log outlive it; each run holds its context.
 /// Limits:        Options; beyond the memory of runs under way: runs_full.
 class SubmittedRuns {
 public:
@@ -35,7 +36,7 @@ public:
         int recoveries_max;            // a run that was under way in so many crashes is not tried again
         Options();
     };
-    using FindPipeline = std::function<RunContext*(std::string_view name)>;
+    using FindPipeline = std::function<std::shared_ptr<RunContext>(std::string_view name)>;
 
     SubmittedRuns(RunStoreDoor& store,
                   Executor& executor,
@@ -46,7 +47,7 @@ public:
     ~SubmittedRuns();
 
     struct Submission {
-        RunContext* context = nullptr;
+        std::shared_ptr<RunContext> context;
         RunInput input;
         std::string idempotency_key;  // empty: none
         std::string fingerprint;
@@ -55,6 +56,9 @@ public:
     /// `done` once the run is written down; then it starts. With a key that was seen before: that run's id, and nothing starts.
     /// Errors: runs_full, idempotency_conflict, store_failed, overloaded, draining.
     void submit(Submission submission, std::function<void(Result<RunStoreDoor::Submitted>)> done);
+
+    /// The run that `submit` would give for this key, if it was seen before. Errors: idempotency_conflict, store_failed.
+    void find_submitted(IdempotencyKey key, std::function<void(Result<std::optional<RunStoreDoor::Submitted>>)> done);
 
     /// A run's feed, from memory or the store. Errors: run_not_found, also for another user's run; store_failed.
     void open(std::string run_id, std::string user_id, std::function<void(Result<std::shared_ptr<RunFeed>>)> done);
@@ -99,12 +103,12 @@ private:
     Result<void> enter(const std::shared_ptr<RunFeed>& feed, std::size_t photo_bytes, std::shared_ptr<void> place);
     void leave(const std::string& run_id);
     void count_submitted();
-    void start(RunContext& context, const std::shared_ptr<RunFeed>& feed, RunInput input, RunProgress progress);
+    void start(std::shared_ptr<RunContext> context, const std::shared_ptr<RunFeed>& feed, RunInput input, RunProgress progress);
     void ended(const std::string& run_id);
     std::shared_ptr<RunFeed> find(const std::string& run_id) const;
     std::shared_ptr<RunFeed> feed_of(const StoredRun& stored) const;
     void give_up(const StoredRun& stored, const Error& error);
-    void replay_from(RunContext& context,
+    void replay_from(const std::shared_ptr<RunContext>& context,
                      const StoredRun& stored,
                      RunInput input,
                      RunProgress progress,

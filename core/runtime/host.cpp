@@ -1,12 +1,10 @@
 #include "runtime/host.hpp"
 
-#include "base/text.hpp"
-#include "config/pipeline_file.hpp"
-#include "net/url_guard.hpp"
-#include "runtime/run_watch.hpp"
+#include "base/io_thread.hpp"
+#include "runtime/fixed_keys.hpp"
+#include "runtime/instance_config.hpp"
 #include "runtime/version.hpp"
 
-#include <boost/json/parse.hpp>
 #include <system_error>
 
 #include <algorithm>
@@ -53,22 +51,7 @@ store::KeepPhotos keep_photos(config::RunsConfig::KeepPhotos keep) {
     return store::KeepPhotos::never;
 }
 
-/// The host part of "scheme://host[:port]/...", or empty.
-std::string host_of(std::string_view url) {
-    const auto scheme = url.find("://");
-    if (scheme == std::string_view::npos) {
-        return {};
-    }
-    url.remove_prefix(scheme + 3);
-    url = url.substr(0, url.find_first_of("/?#"));
-    if (url.starts_with('[')) {
-        return std::string(url.substr(1, url.find(']') - 1));
-    }
-    return std::string(url.substr(0, url.find(':')));
-}
-
-observe::Redactor redactor_of(const config::HostConfig& config) {
-    observe::Redactor redactor;
+void add_secrets(const config::HostConfig& config, observe::Redactor& redactor) {
     for (const auto& plugin : config.plugins) {
         for (const auto* secrets : {&plugin.keys, &plugin.secrets}) {
             for (const auto& secret : *secrets) {
@@ -78,54 +61,51 @@ observe::Redactor redactor_of(const config::HostConfig& config) {
             }
         }
     }
-    return redactor;
 }
 
-std::string base_url_of(const std::string& config_json) {
-    boost::json::error_code ec;
-    const auto value = boost::json::parse(config_json, ec);
-    const auto* object = ec ? nullptr : value.if_object();
-    const auto* url = object == nullptr ? nullptr : object->if_contains("base_url");
-    return url != nullptr && url->is_string() ? std::string(url->get_string()) : std::string();
+std::vector<std::string> ids_of(const std::vector<plugin_host::SharePtr>& shares,
+                                const std::vector<plugin_host::SharePtr>& others,
+                                bool are_in_both) {
+    std::vector<std::string> ids;
+    for (const auto& share : shares) {
+        if ((std::find(others.begin(), others.end(), share) != others.end()) == are_in_both) {
+            ids.push_back(share->id());
+        }
+    }
+    return ids;
+}
+
+std::string joined(const std::vector<std::string>& words) {
+    std::string out;
+    for (const auto& word : words) {
+        out += (out.empty() ? "" : ", ") + word;
+    }
+    return out;
 }
 
 }  // namespace
-
-/// A loaded pipeline with its watch and its context.
-struct Host::Wired {
-    Wired(std::shared_ptr<const Pipeline> pipeline, std::vector<StageDoors> doors, Host& host)
-        : watch(*pipeline, host.log_, host.metrics_),
-          context{std::move(pipeline),
-                  std::move(doors),
-                  *host.grants_,
-                  host.threads_,
-                  system_clock(),
-                  watch,
-                  [&host](std::string_view words) { return host.redactor_.redact(words); }} {}
-
-    RunWatch watch;
-    RunContext context;
-};
 
 observe::JsonLog::Options log_options(const config::HostConfig& config) {
     observe::JsonLog::Options options;
     options.level = config.log.level;
     options.is_text = config.log.format == config::LogFormat::text;
-    options.redactor = redactor_of(config);
+    add_secrets(config, options.redactor);
     return options;
 }
 
 Host::Host(config::HostConfig config, const Layout& layout, observe::JsonLog::Options log)
-    : config_(std::move(config)),
-      redactor_(redactor_of(config_)),
+    : redactor_(std::make_shared<const observe::Redactor>(log.redactor)),
       log_(std::move(log)),
       metrics_(kVersion),
       plugin_metrics_(metrics_.plugins()),
-      threads_(thread_options()),
-      client_(threads_, client_options(config_.http)),
-      photos_(photo_options(config_.image), threads_, log_),
+      threads_(thread_options(config)),
+      client_(threads_, client_options(config.http)),
+      photos_(photo_options(config.image), threads_, log_),
       plugins_(std::make_unique<plugin_host::PluginHost>(
-          plugin_host::Doors{threads_, client_, system_clock(), log_, plugin_metrics_}, plugin_options(config_, layout))) {
+          plugin_host::Doors{threads_, client_, system_clock(), log_, plugin_metrics_}, plugin_options(config, layout))),
+      deployment_(std::make_shared<const Deployment>(std::move(config))),
+      stage_gauges_(metrics_) {
+    learn_secrets(*this->config());
     threads_.start();
     metrics_.on_expose([this] { refresh_gauges(); });
 }
@@ -134,9 +114,9 @@ Host::~Host() {
     (void)stop();
 }
 
-net::IoThreads::Options Host::thread_options() {
+net::IoThreads::Options Host::thread_options(const config::HostConfig& config) {
     net::IoThreads::Options options;
-    options.io_threads = config_.server.io_threads;
+    options.io_threads = config.server.io_threads;
     options.on_lag = [this](std::chrono::nanoseconds lag) {
         const auto series = metrics_.eco2_event_loop_lag_seconds.with({std::to_string(threads_.current_thread())});
         series.observe(std::chrono::duration<double>(lag).count());
@@ -145,187 +125,165 @@ net::IoThreads::Options Host::thread_options() {
 }
 
 Result<void> Host::load(Purpose purpose) {
+    const auto config = this->config();
     std::error_code ec;
-    std::filesystem::create_directories(config_.data_dir, ec);
+    std::filesystem::create_directories(config->data_dir, ec);
     if (ec) {
-        return fail(Errc::io_failed, "cannot make the data directory " + config_.data_dir.string() + ": " + ec.message());
+        return fail(Errc::io_failed, "cannot make the data directory " + config->data_dir.string() + ": " + ec.message());
     }
     if (purpose == Purpose::serve) {
-        auto lock = store::DataLock::take(config_.data_dir);
+        auto lock = store::DataLock::take(config->data_dir);
         if (!lock) {
             return lock.error();
         }
         data_lock_ = std::move(lock.value());
     }
     store::GrantStore::Options grant_options;
-    grant_options.lifetime = config_.grants.lifetime;
-    auto grants = store::GrantStore::open(config_.data_dir / "grants.db", threads_, log_, system_clock(), grant_options);
+    grant_options.lifetime = config->grants.lifetime;
+    auto grants = store::GrantStore::open(config->data_dir / "grants.db", threads_, log_, system_clock(), grant_options);
     if (!grants) {
         return grants.error();
     }
     grants_ = std::move(grants.value());
-    if (auto loaded = load_plugins(); !loaded) {
-        return loaded;
-    }
-    for (const auto& file : config_.pipelines) {
-        if (auto loaded = load_pipeline(file); !loaded) {
-            return loaded;
+    if (purpose == Purpose::serve) {
+        auto ledger = store::LedgerStore::open(config->data_dir / "ledger.db", log_, system_clock());
+        if (!ledger) {
+            return ledger.error();
         }
+        ledger_ = std::move(ledger.value());
     }
+    attempts_ = std::make_unique<AttemptWatch>(AttemptWatch::Doors{log_, metrics_, system_clock(), ledger_.get()});
+    auto built = build(*config);
+    if (!built) {
+        return built.error();
+    }
+    put_in_force(std::move(built.value()));
     if (purpose == Purpose::serve) {
         if (auto opened = open_runs(); !opened) {
             return opened;
         }
-    }
-    {
-        const std::lock_guard lock(waiting_mutex_);
-        std::erase(waiting_for_, "start");
+        control_ = std::make_unique<ControlThread>([this] { return plugins_->tend() != 0; });
     }
     is_loaded_ = true;
     return {};
 }
 
-Result<void> Host::load_plugins() {
-    for (const auto& plugin : config_.plugins) {
-        auto loaded = check_keys(plugin);
-        if (loaded) {
-            loaded = plugins_->load(instance_config(plugin));
-        }
-        if (loaded) {
-            log_.info("plugin started", {{"instance", plugin.id}, {"plugin", plugin.plugin}});
-            continue;
-        }
-        Error error = fail(loaded.error().code, "plugin " + plugin.id + ": " + loaded.error().detail);
-        if (plugin.is_required) {
-            return error;
-        }
-        log_.error("plugin left out", {{"instance", plugin.id}, {"error", error.name()}, {"detail", error.detail}});
-    }
-    return {};
-}
-
 Result<void> Host::load_plugin(std::string_view instance_id) {
-    const auto& all = config_.plugins;
+    const auto config = this->config();
+    const auto& all = config->plugins;
     const auto found = std::find_if(all.begin(), all.end(), [&](const auto& plugin) { return plugin.id == instance_id; });
     if (found == all.end()) {
         return fail(Errc::plugin_missing,
-                    "no [[plugin]] with id \"" + std::string(instance_id) + "\" in " + config_.file.string());
+                    "no [[plugin]] with id \"" + std::string(instance_id) + "\" in " + config->file.string());
     }
     std::error_code ec;
-    std::filesystem::create_directories(config_.data_dir, ec);
+    std::filesystem::create_directories(config->data_dir, ec);
     return plugins_->load(instance_config(*found));
 }
 
-/// A key that is missing, or that may not be sent, is told before the first request needs it.
-Result<void> Host::check_keys(const config::PluginConfig& plugin) const {
-    const bool has_key =
-        plugin.keys.empty() || std::any_of(plugin.keys.begin(), plugin.keys.end(), [](const auto& key) { return key.value; });
-    const auto base_url = base_url_of(plugin.config_json);
-    const bool is_near = net::is_loopback_host(host_of(base_url));
-    if (!plugin.keys.empty() && has_key && !is_near && to_lower_ascii(base_url).starts_with("http://")) {
-        return fail(Errc::config_invalid,
-                    "base_url (" + base_url +
-                        ") is plain HTTP, over which no key is sent: use https, or list no keys for this instance");
-    }
-    if (has_key || is_near) {
-        return {};
-    }
-    return fail(Errc::config_invalid,
-                "no key: set " + plugin.keys.front().source + ", or point base_url (" + base_url +
-                    ") at a server on this machine, for example `eco2 fake-provider`");
+Result<std::shared_ptr<const Deployment>> Host::build(config::HostConfig config) {
+    const Deployment::Parts parts{*plugins_, *grants_, threads_, log_, metrics_, *attempts_, [this](std::string_view words) {
+                                      return redactor_.get()->redact(words);
+                                  }};
+    return Deployment::build(std::move(config), parts, *deployment());
 }
 
-plugin_host::InstanceConfig Host::instance_config(const config::PluginConfig& plugin) const {
-    plugin_host::InstanceConfig out;
-    out.id = plugin.id;
-    out.plugin = plugin.plugin;
-    out.is_required = plugin.is_required;
-    out.sha256 = plugin.sha256;
-    out.config_json = plugin.config_json;
-    out.key_origins = plugin.key_origins;
-    for (const auto& key : plugin.keys) {
-        if (key.value) {
-            out.keys.push_back({key.id, *key.value});
-        }
-    }
-    for (const auto& secret : plugin.secrets) {
-        if (secret.value) {
-            out.secrets.emplace_back(secret.id, *secret.value);
-        }
-    }
-    return out;
+/// New runs begin on it from here on.
+void Host::put_in_force(std::shared_ptr<const Deployment> deployment) {
+    const auto& config = *deployment->config();
+    const auto photos = photo_options(config.image);
+    photos_.set_limits(photos.limits, photos.side_target);
+    plugins_->replace(deployment->instances(), config.server.drain_timeout);
+    metrics_.eco2_config_generation.set(static_cast<double>(deployment->generation()));
+    deployment_.set(std::move(deployment));
 }
 
-Result<StageDoors> Host::doors_of(const StageDefinition& stage) {
-    StageDoors doors;
-    std::string instance;
-    switch (stage.kind) {
-        case StageDefinition::Kind::infer:
-            instance = stage.provider;
-            doors.provider = plugins_->provider(instance);
-            break;
-        case StageDefinition::Kind::rules:
-            instance = stage.store;
-            doors.rules = plugins_->rule_store(instance);
-            break;
-        case StageDefinition::Kind::reward:
-            instance = stage.engine;
-            doors.reward = plugins_->reward(instance);
-            break;
-    }
-    if (doors.provider == nullptr && doors.rules == nullptr && doors.reward == nullptr) {
-        return fail(Errc::plugin_missing,
-                    "stage \"" + stage.name + "\" needs plugin instance \"" + instance +
-                        "\", which is not started or does not offer it");
-    }
-    doors.gate = std::make_unique<StageGate>(threads_, stage.concurrency_max, stage.queue_max);
-    return doors;
+/// Those of earlier configurations stay secrets.
+void Host::learn_secrets(const config::HostConfig& config) {
+    auto redactor = std::make_shared<observe::Redactor>(*redactor_.get());
+    add_secrets(config, *redactor);
+    redactor_.set(redactor);
+    log_.set_redactor(std::move(redactor));
 }
 
-Result<void> Host::load_pipeline(const std::filesystem::path& file) {
-    auto definition = config::load_pipeline(file);
-    if (!definition) {
-        return definition.error();
+Result<ReloadReport> Host::reload(const ReadConfig& read, const Prepare& prepare) {
+    assert_may_block();
+    auto report = try_reload(read, prepare);
+    metrics_.eco2_config_reloads_total.with({report ? "taken" : "refused"}).add();
+    if (!report) {
+        log_.error("configuration not reloaded, the old one goes on",
+                   {{"error", report.error().name()}, {"detail", report.error().detail}});
+        return report;
     }
-    auto pipeline = Pipeline::compile(std::move(definition.value()));
-    if (!pipeline) {
-        return pipeline.error();
+    for (const auto& key : report->needs_restart) {
+        log_.warn("a change that needs a restart is not in effect", {{"key", key}});
     }
-    const auto& name = pipeline.value()->definition().name;
-    std::vector<StageDoors> doors;
-    for (const auto& stage : pipeline.value()->definition().stages) {
-        auto found = doors_of(stage);
-        if (!found) {
-            log_.error("pipeline left out", {{"pipeline", name}, {"detail", found.error().detail}});
-            const bool is_required = !needs_only_optional_plugins(stage);
-            left_out_.push_back({name, found.error().detail, is_required});
-            if (is_required) {
-                const std::lock_guard lock(waiting_mutex_);
-                waiting_for_.push_back("pipeline " + name + ": " + found.error().detail);
-            }
-            return {};
-        }
-        doors.push_back(std::move(found.value()));
+    log_.info("configuration reloaded",
+              {{"generation", std::to_string(report->generation)},
+               {"started", joined(report->started)},
+               {"stopping", joined(report->stopping)}});
+    return report;
+}
+
+Result<ReloadReport> Host::try_reload(const ReadConfig& read, const Prepare& prepare) {
+    if (is_draining_ || !is_loaded_) {
+        return fail(is_draining_ ? Errc::draining : Errc::not_ready);
     }
-    log_.info("pipeline ready", {{"pipeline", name}, {"file", file.native()}});
-    pipelines_.push_back(std::make_unique<Wired>(std::move(pipeline.value()), std::move(doors), *this));
-    return {};
+    const auto old = deployment();
+    auto config = read(std::nullopt);
+    const bool is_elsewhere = config && config->data_dir != old->config()->data_dir;
+    if (is_elsewhere) {
+        config = read(old->config()->data_dir);  // paths below ${data_dir} must not name the new one
+    }
+    if (!config) {
+        return config.error();
+    }
+    ReloadReport report;
+    report.needs_restart = keep_fixed_keys(*old->config(), *config);
+    if (is_elsewhere) {
+        report.needs_restart.emplace_back("data.dir");
+    }
+    learn_secrets(*config);
+    auto prepared = prepare(*config);
+    if (!prepared) {
+        return prepared.error();
+    }
+    auto built = build(std::move(*config));
+    if (!built) {
+        return built.error();
+    }
+    const auto& fresh = (*built)->instances();
+    report.generation = (*built)->generation();
+    report.started = ids_of(fresh, old->instances(), false);
+    report.kept = ids_of(fresh, old->instances(), true);
+    report.stopping = ids_of(old->instances(), fresh, false);
+    put_in_force(*built);
+    const auto& log = (*built)->config()->log;
+    log_.set_style(log.level, log.format == config::LogFormat::text);
+    (*prepared)();
+    return report;
 }
 
 Result<void> Host::open_runs() {
+    const auto& config = *deployment()->config();
     store::RunStore::Options options;
-    options.result_lifetime = config_.runs.result_lifetime;
-    options.dead_letter_lifetime = config_.runs.dead_letter_lifetime;
-    options.keep_photos = keep_photos(config_.runs.keep_photos);
-    auto opened = store::RunStore::open(config_.data_dir / "runs.db", threads_, log_, system_clock(), options);
+    options.result_lifetime = config.runs.result_lifetime;
+    options.dead_letter_lifetime = config.runs.dead_letter_lifetime;
+    options.keep_photos = keep_photos(config.runs.keep_photos);
+    auto opened = store::RunStore::open(config.data_dir / "runs.db", threads_, log_, system_clock(), options);
     if (!opened) {
         return opened.error();
     }
     run_store_ = std::move(opened.value());
     SubmittedRuns::Options limits;
-    limits.memory_bytes_max = config_.runs.memory_bytes_max;
+    limits.memory_bytes_max = config.runs.memory_bytes_max;
     runs_ = std::make_unique<SubmittedRuns>(
-        *run_store_, threads_, system_clock(), log_, [this](std::string_view name) { return find_pipeline(name); }, limits);
+        *run_store_,
+        threads_,
+        system_clock(),
+        log_,
+        [this](std::string_view name) { return Deployment::pin(deployment(), name); },
+        limits);
     int thread = 0;
     auto recovered = run_store_->recover([&](StoredRun stored) {
         runs_->adopt(std::move(stored), admit_run(), thread);
@@ -340,54 +298,34 @@ Result<void> Host::open_runs() {
     return {};
 }
 
-/// What a missing instance says about the host: one that is not required does not keep it from being ready.
-bool Host::needs_only_optional_plugins(const StageDefinition& stage) const {
-    const auto& instance = stage.kind == StageDefinition::Kind::infer   ? stage.provider
-                           : stage.kind == StageDefinition::Kind::rules ? stage.store
-                                                                        : stage.engine;
-    const auto& all = config_.plugins;
-    const auto found = std::find_if(all.begin(), all.end(), [&](const auto& plugin) { return plugin.id == instance; });
-    return found != all.end() && !found->is_required;
+bool Host::is_configured(std::string_view name) const {
+    return deployment()->is_configured(name);
 }
 
-bool Host::is_configured(std::string_view name) const noexcept {
-    const auto has_name = [&](const auto& wired) { return wired->context.pipeline->definition().name == name; };
-    return std::any_of(left_out_.begin(), left_out_.end(), [&](const auto& left) { return left.pipeline == name; }) ||
-           std::any_of(pipelines_.begin(), pipelines_.end(), has_name);
-}
-
-std::vector<const Pipeline*> Host::pipelines() const {
-    std::vector<const Pipeline*> all;
-    for (const auto& wired : pipelines_) {
-        all.push_back(wired->context.pipeline.get());
+std::vector<std::shared_ptr<const Pipeline>> Host::pipelines() const {
+    std::vector<std::shared_ptr<const Pipeline>> all;
+    for (const auto* context : deployment()->contexts()) {
+        all.push_back(context->pipeline);
     }
     return all;
 }
 
-RunContext* Host::pipeline(std::string_view name) noexcept {
-    return is_loaded_ ? find_pipeline(name) : nullptr;
-}
-
-RunContext* Host::find_pipeline(std::string_view name) noexcept {
-    const auto found = std::find_if(pipelines_.begin(), pipelines_.end(), [&](const auto& wired) {
-        return wired->context.pipeline->definition().name == name;
-    });
-    return found == pipelines_.end() ? nullptr : &(*found)->context;
+std::shared_ptr<RunContext> Host::pipeline(std::string_view name) const {
+    return is_loaded_ ? Deployment::pin(deployment(), name) : nullptr;
 }
 
 Readiness Host::readiness() const {
     Readiness readiness;
-    {
-        const std::lock_guard lock(waiting_mutex_);
-        readiness.waiting_for = waiting_for_;
+    if (!is_loaded_) {
+        readiness.waiting_for.emplace_back("start");
     }
     if (is_draining_) {
         readiness.waiting_for.emplace_back("draining");
     }
-    for (const auto& left : is_loaded_ ? left_out_ : std::vector<LeftOut>()) {
-        if (!left.is_required) {
-            readiness.left_out.push_back("pipeline " + left.pipeline + ": " + left.why);
-        }
+    const auto in_force = deployment();
+    for (const auto& left : in_force->left_out()) {
+        auto& list = left.is_required ? readiness.waiting_for : readiness.left_out;
+        list.push_back("pipeline " + left.pipeline + ": " + left.why);
     }
     readiness.is_ready = readiness.waiting_for.empty();
     return readiness;
@@ -395,7 +333,7 @@ Readiness Host::readiness() const {
 
 std::shared_ptr<void> Host::admit_run() {
     std::shared_ptr<void> place(this, [](void* host) { --static_cast<Host*>(host)->runs_active_; });
-    return ++runs_active_ > config_.server.runs_max ? nullptr : place;
+    return ++runs_active_ > config()->server.runs_max ? nullptr : place;
 }
 
 void Host::refresh_gauges() {
@@ -427,19 +365,10 @@ void Host::refresh_gauges() {
         metrics_.eco2_run_store_writes_total.with({"failed"}).raise_to(static_cast<double>(writes.failed));
         metrics_.eco2_run_store_commits_total.raise_to(static_cast<double>(writes.commits));
     }
-    for (const auto& status : plugins_->status()) {
-        metrics_.eco2_plugin_contract_violations_total.with({status.id})
-            .raise_to(static_cast<double>(status.contract_violations));
+    for (const auto& [instance, count] : plugins_->contract_violations()) {
+        metrics_.eco2_plugin_contract_violations_total.with({instance}).raise_to(static_cast<double>(count));
     }
-    for (const auto& wired : pipelines_) {
-        const auto& definition = wired->context.pipeline->definition();
-        for (std::size_t i = 0; i < definition.stages.size(); ++i) {
-            const auto& gate = *wired->context.doors[i].gate;
-            const auto& stage = definition.stages[i].name;
-            metrics_.eco2_stage_running.with({definition.name, stage}).set(static_cast<double>(gate.running()));
-            metrics_.eco2_stage_waiting.with({definition.name, stage}).set(static_cast<double>(gate.waiting()));
-        }
-    }
+    stage_gauges_.refresh(*deployment());
 }
 
 Result<void> Host::stop() {
@@ -447,12 +376,18 @@ Result<void> Host::stop() {
         return {};
     }
     metrics_.forget_hooks();
+    if (control_ != nullptr) {
+        control_->stop();
+    }
     if (runs_ != nullptr) {
         runs_->suspend();  // before the plugins end their calls: a run that is cut off now goes on at the next start
     }
     auto stopped = plugins_->stop(limits::kCancelGrace);
     if (grants_ != nullptr) {
         grants_->stop();
+    }
+    if (ledger_ != nullptr) {
+        (void)ledger_->stop();  // what could not be written is in the log
     }
     if (run_store_ != nullptr) {
         run_store_->stop();

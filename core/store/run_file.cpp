@@ -138,9 +138,11 @@ public:
     std::vector<Poco::Int64> fold();
     std::size_t sweep(std::size_t rows_max);
     StoredRun stored(Poco::Int64 key);
+    Result<std::optional<RunStoreDoor::Submitted>> find_submitted(const IdempotencyKey& key,
+                                                                  const Options& options,
+                                                                  std::int64_t wall_ns);
 
 private:
-    bool finds_key_holder(RunOperation::Submit& operation, const Options& options, std::int64_t wall_ns);
     bool find_live(const std::string& run_id) {
         run_id_ = run_id;
         key_ = 0;
@@ -164,37 +166,38 @@ private:
     Poco::Data::Statement append_;
 };
 
-bool RunFile::Connection::finds_key_holder(RunOperation::Submit& operation, const Options& options, std::int64_t wall_ns) {
-    const auto& run = operation.run;
-    std::string user = run.user_id;
-    std::string name = run.idempotency_key;
+Result<std::optional<RunStoreDoor::Submitted>> RunFile::Connection::find_submitted(const IdempotencyKey& key,
+                                                                                   const Options& options,
+                                                                                   std::int64_t wall_ns) {
+    std::string user = key.user_id;
+    std::string name = key.key;
     std::string id;
     std::string fingerprint;
     Poco::Int64 created = 0;
     session() << "SELECT id, fingerprint, created_ns FROM runs WHERE user_id = ? AND idempotency_key = ?", use(user), use(name),
         into(id), into(fingerprint), into(created), now;
     if (id.empty()) {
-        return false;
+        return std::nullopt;
     }
     if (created + std::chrono::nanoseconds(options.idempotency_lifetime).count() <= wall_ns) {
         session() << "UPDATE runs SET idempotency_key = NULL WHERE id = ?", use(id), now;
-        return false;
+        return std::nullopt;
     }
-    if (fingerprint == run.fingerprint) {
-        operation.outcome = RunStoreDoor::Submitted{id, true};
-    } else {
-        operation.outcome = fail(Errc::idempotency_conflict);
+    if (fingerprint != key.fingerprint) {
+        return fail(Errc::idempotency_conflict);
     }
-    return true;
+    return RunStoreDoor::Submitted{id, true};
 }
 
 void RunFile::Connection::submit(RunOperation::Submit& operation, const Options& options, std::int64_t wall_ns) {
     auto& run = operation.run;
-    if (!run.idempotency_key.empty() && finds_key_holder(operation, options, wall_ns)) {
-        return;
-    }
     Poco::Nullable<std::string> key;
     if (!run.idempotency_key.empty()) {
+        const auto known = find_submitted({run.user_id, run.idempotency_key, run.fingerprint}, options, wall_ns);
+        if (!known || *known) {
+            operation.outcome = known ? Result<RunStoreDoor::Submitted>(**known) : known.error();
+            return;
+        }
         key = run.idempotency_key;
     }
     auto photo = blob_of(run.photo);
@@ -382,6 +385,15 @@ Result<void> RunFile::apply(std::span<RunOperation* const> operations, std::int6
         connection.commit();
         return {};
     });
+}
+
+Result<std::optional<RunStoreDoor::Submitted>> RunFile::find_submitted(const IdempotencyKey& key, std::int64_t wall_ns) {
+    std::optional<Result<std::optional<RunStoreDoor::Submitted>>> found;  // a conflict is no failure of the connection
+    auto looked = with_connection([&](Connection& connection) -> Result<void> {
+        found = connection.find_submitted(key, options_, wall_ns);
+        return {};
+    });
+    return looked ? std::move(*found) : looked.error();
 }
 
 Result<void> RunFile::recover(const std::function<void(StoredRun)>& each) {

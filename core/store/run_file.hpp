@@ -8,6 +8,7 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -73,6 +74,9 @@ public:
     /// Creates directory, file (mode 0600) and tables where they are missing, and checks the file. A file whose schema is newer
     /// than this program is refused untouched.
     Result<void> prepare();
+
+    /// Errors: also idempotency_conflict.
+    Result<std::optional<RunStoreDoor::Submitted>> find_submitted(const IdempotencyKey& key, std::int64_t wall_ns);
 
     /// All of them in one transaction. An error: nothing was written, and no outcome is meant.
     Result<void> apply(std::span<RunOperation* const> operations, std::int64_t wall_ns);

@@ -104,6 +104,11 @@ void RunStore::submit(SubmittedRun run, std::function<void(Result<Submitted>)> d
     enqueue_write<RunOperation::Submit, Submitted>({std::move(run)}, std::move(done));
 }
 
+void RunStore::find_submitted(IdempotencyKey key, std::function<void(Result<std::optional<Submitted>>)> done) {
+    enqueue_read<std::optional<Submitted>>([this, key = std::move(key)] { return file_.find_submitted(key, clock_.wall_ns()); },
+                                           std::move(done));
+}
+
 void RunStore::append(RunStep step, std::function<void(Result<void>)> done) {
     enqueue_write<RunOperation::Append, void>({std::move(step)}, std::move(done));
 }

@@ -63,6 +63,7 @@ public:
     Result<void> recover(const std::function<void(StoredRun)>& each);
 
     void submit(SubmittedRun run, std::function<void(Result<Submitted>)> done) override;
+    void find_submitted(IdempotencyKey key, std::function<void(Result<std::optional<Submitted>>)> done) override;
     void append(RunStep step, std::function<void(Result<void>)> done) override;
     void load(std::string run_id, std::function<void(Result<StoredRun>)> done) override;
     void list(RunFilter filter, std::function<void(Result<std::vector<RunSummary>>)> done) override;

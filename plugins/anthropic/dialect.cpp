@@ -4,6 +4,7 @@
 #include "anthropic/limits.hpp"
 #include "anthropic/message_decoder.hpp"
 #include "anthropic/request_body.hpp"
+#include "anthropic/tools.hpp"
 
 #include <utility>
 
@@ -48,8 +49,8 @@ Result<HttpRequest> Dialect::encode(const GenerateRequest& request) {
 }
 
 std::unique_ptr<plugin::Decoder> Dialect::decoder(const GenerateRequest& request) {
-    const bool is_tool_text = options_.schema_by == SchemaBy::tool && !request.schema_json().empty();
-    return std::make_unique<MessageDecoder>(request.is_streamed(), is_tool_text);
+    const bool asks_by_tool = options_.schema_by == SchemaBy::tool && !request.schema_json().empty();
+    return std::make_unique<MessageDecoder>(request.is_streamed(), asks_by_tool ? schema_tool_name(request) : "");
 }
 
 plugin::Failure Dialect::classify_error(int status, const plugin::Headers& headers, std::string_view body) {
@@ -63,7 +64,7 @@ plugin::RateLimits Dialect::read_limits(const plugin::Headers& headers) {
 std::string Dialect::describe() const {
     const bool has_schema = options_.schema_by != SchemaBy::none;
     return std::string(R"({"name":"anthropic","capabilities":{"vision":true,"json_schema":)") +
-           (has_schema ? "true" : "false") + R"(,"streaming":true}})";
+           (has_schema ? "true" : "false") + R"(,"streaming":true,"tools":true,"chat":false}})";
 }
 
 }  // namespace eco2::anthropic

@@ -23,7 +23,7 @@ namespace {
 
 constexpr std::size_t kEventBytesMax = 1024 * 1024;
 
-FinishReason stop_named(std::string_view name, bool is_tool_text) {
+FinishReason stop_named(std::string_view name, bool is_only_schema) {
     if (name == "end_turn" || name == "stop_sequence") {
         return FinishReason::stop;
     }
@@ -31,7 +31,7 @@ FinishReason stop_named(std::string_view name, bool is_tool_text) {
         return FinishReason::length;
     }
     if (name == "tool_use") {
-        return is_tool_text ? FinishReason::stop : FinishReason::tool;
+        return is_only_schema ? FinishReason::stop : FinishReason::tool;
     }
     return name == "refusal" ? FinishReason::refusal : FinishReason::other;
 }
@@ -44,8 +44,8 @@ void set_count(std::int64_t& count, const boost::json::value* usage, std::string
 
 }  // namespace
 
-MessageDecoder::MessageDecoder(bool is_streamed, bool is_tool_text)
-    : is_streamed_(is_streamed), is_tool_text_(is_tool_text), events_(kEventBytesMax) {}
+MessageDecoder::MessageDecoder(bool is_streamed, std::string_view schema_tool)
+    : is_streamed_(is_streamed), tools_(schema_tool), events_(kEventBytesMax) {}
 
 void MessageDecoder::on_head(int, const plugin::Headers& headers) {
     const std::string_view type = headers.find("content-type");
@@ -94,11 +94,14 @@ Result<void> MessageDecoder::take_named(std::string_view type, const boost::json
     }
     if (type == "content_block_start") {
         take_block_start(event, out);
+    } else if (type == "content_block_stop") {
+        tools_.finish(out);
     } else if (type == "message_start") {
         const boost::json::value* const message = json_member(&event, "message");
         take_model(message, out);
         take_usage(json_member(message, "usage"));
     } else if (type == "message_delta") {
+        tools_.finish(out);
         take_usage(json_member(&event, "usage"));
         report_usage(out);
         take_stop(json_member(&event, "delta"), out);
@@ -113,11 +116,9 @@ Result<void> MessageDecoder::take_named(std::string_view type, const boost::json
 
 void MessageDecoder::take_block_start(const boost::json::value& event, DeltaWriter& out) {
     const boost::json::value* const block = json_member(&event, "content_block");
-    const auto type = json_text(json_member(block, "type"));
-    if (type == "text" && !is_tool_text_) {
+    tools_.start(block, out);
+    if (json_text(json_member(block, "type")) == "text" && !tools_.asks_by_tool()) {
         out.text(json_text(json_member(block, "text")).value_or(""));
-    } else if (type == "tool_use" && !is_tool_text_) {
-        out.tool(boost::json::serialize(event));
     }
 }
 
@@ -132,16 +133,11 @@ Result<void> MessageDecoder::take_block_delta(const boost::json::value& event, D
         if (!text) {
             return malformed("a text piece of the stream has no text");
         }
-        if (!is_tool_text_) {
+        if (!tools_.asks_by_tool()) {
             out.text(*text);
         }
     } else if (type == "input_json_delta") {
-        const auto json = json_text(json_member(delta, "partial_json"));
-        if (is_tool_text_) {
-            out.text(json.value_or(""));
-        } else {
-            out.tool(boost::json::serialize(event));
-        }
+        tools_.piece(json_text(json_member(delta, "partial_json")).value_or(""), out);
     }
     return {};
 }
@@ -171,15 +167,10 @@ Result<void> MessageDecoder::take_whole(DeltaWriter& out) {
 }
 
 void MessageDecoder::take_block(const boost::json::value& block, DeltaWriter& out) {
-    const auto type = json_text(json_member(&block, "type"));
-    if (type == "text" && !is_tool_text_) {
+    if (json_text(json_member(&block, "type")) == "text" && !tools_.asks_by_tool()) {
         out.text(json_text(json_member(&block, "text")).value_or(""));
-    } else if (type == "tool_use" && is_tool_text_) {
-        const boost::json::value* const input = json_member(&block, "input");
-        out.text(input == nullptr ? std::string() : boost::json::serialize(*input));
-    } else if (type == "tool_use") {
-        out.tool(boost::json::serialize(block));
     }
+    tools_.take_whole(block, out);
 }
 
 void MessageDecoder::take_model(const boost::json::value* message, DeltaWriter& out) {
@@ -216,7 +207,7 @@ void MessageDecoder::take_stop(const boost::json::value* told, DeltaWriter& out)
     if (!reason) {
         return;
     }
-    finish_reason_ = stop_named(*reason, is_tool_text_);
+    finish_reason_ = stop_named(*reason, tools_.asks_by_tool() && !tools_.has_calls());
     if (finish_reason_ == FinishReason::refusal) {
         const boost::json::value* const details = json_member(told, "stop_details");
         out.raw(boost::json::serialize(boost::json::value{{"refusal", details == nullptr ? boost::json::value() : *details}}));

@@ -1,5 +1,7 @@
 #pragma once
 
+#include "anthropic/tool_uses.hpp"
+
 #include "eco2/plugin/http_dialect.hpp"
 #include "eco2/wire/sse_reader.hpp"
 
@@ -19,8 +21,8 @@ namespace eco2::anthropic {
 /// Limits: an event of 1 MiB.
 class MessageDecoder final : public plugin::Decoder {
 public:
-    /// `is_tool_text`: the input of the tool that is called is the answer's text.
-    MessageDecoder(bool is_streamed, bool is_tool_text);
+    /// `schema_tool`: the tool whose input is the answer's text; empty: there is none.
+    MessageDecoder(bool is_streamed, std::string_view schema_tool);
 
     void on_head(int status, const plugin::Headers& headers) override;
     plugin::Result<void> feed(std::string_view bytes, plugin::DeltaWriter& out) override;
@@ -41,13 +43,13 @@ private:
     void take_stop(const boost::json::value* told, plugin::DeltaWriter& out);
 
     bool is_streamed_;
-    bool is_tool_text_;
     bool has_stopped_ = false;
     bool has_model_ = false;
     std::optional<plugin::FinishReason> finish_reason_;
     plugin::Usage usage_;
     std::int64_t uncached_input_ = -1;
     std::int64_t cache_created_ = -1;
+    ToolUses tools_;
     wire::SseReader events_;
     std::string body_;
 };

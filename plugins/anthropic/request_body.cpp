@@ -1,5 +1,7 @@
 #include "anthropic/request_body.hpp"
 
+#include "anthropic/tools.hpp"
+
 #include "eco2/plugin/json_text.hpp"
 #include "eco2/plugin/request_params.hpp"
 #include "eco2/wire/base64.hpp"
@@ -40,17 +42,20 @@ Result<void> append_part(std::string& out, const Part& part) {
             wire::append_base64(out, part.bytes());
             out += "\"}}";
             return {};
+        case PartKind::tool_call: return append_tool_use(out, part.text());
     }
     return plugin::caller_fault("a message part of unknown kind");
 }
 
-Result<void> append_parts(std::string& out, const Message& message, bool& is_first) {
+Result<void> append_parts(std::string& out, const Message& message) {
     for (const Part part : message.parts()) {
         if (message.role() == Role::system && part.kind() != PartKind::text) {
             return plugin::caller_fault("a system message may hold text only");
         }
-        out += is_first ? "" : ",";
-        is_first = false;
+        if (part.kind() == PartKind::text && part.text().empty() && message.role() != Role::user) {
+            continue;  // the API refuses empty blocks, and other APIs write them beside tool calls
+        }
+        out += out.empty() || out.ends_with('[') ? "" : ",";
         if (Result<void> appended = append_part(out, part); !appended) {
             return appended;
         }
@@ -60,12 +65,11 @@ Result<void> append_parts(std::string& out, const Message& message, bool& is_fir
 
 Result<void> append_system(std::string& out, const GenerateRequest& request) {
     std::string blocks;
-    bool is_first = true;
     for (const Message message : request.messages()) {
         if (message.role() != Role::system) {
             continue;
         }
-        if (Result<void> appended = append_parts(blocks, message, is_first); !appended) {
+        if (Result<void> appended = append_parts(blocks, message); !appended) {
             return appended;
         }
     }
@@ -75,46 +79,79 @@ Result<void> append_system(std::string& out, const GenerateRequest& request) {
     return {};
 }
 
+/// A tool's result is a block of the user's turn.
+Result<void> append_result(std::string& out, const Message& message) {
+    std::string content;
+    if (Result<void> appended = append_parts(content, message); !appended) {
+        return appended;
+    }
+    out += out.ends_with('[') ? "" : ",";
+    out += R"({"type":"tool_result","tool_use_id":)";
+    append_json_quoted(out, tool_use_id(message.tool_call_id()));
+    if (!content.empty()) {
+        out += R"(,"content":[)" + content + ']';
+    }
+    out += '}';
+    return {};
+}
+
+/// Messages of the same side stand in one turn: the results of several calls must, and the API wants the sides to alternate.
 Result<void> append_messages(std::string& out, const GenerateRequest& request) {
     out += R"(,"messages":[)";
-    bool is_first_message = true;
+    std::string turn;
+    std::string_view side;
+    const auto close = [&] {
+        if (turn.size() > 1) {
+            out += out.ends_with('[') ? "" : ",";
+            out += R"({"role":")" + std::string(side) + R"(","content":)" + turn + "]}";
+        }
+        turn = "[";
+    };
     for (const Message message : request.messages()) {
         if (message.role() == Role::system) {
             continue;
         }
-        out += is_first_message ? "" : ",";
-        is_first_message = false;
-        out += message.role() == Role::assistant ? R"({"role":"assistant","content":[)" : R"({"role":"user","content":[)";
-        bool is_first = true;
-        if (Result<void> appended = append_parts(out, message, is_first); !appended) {
+        const std::string_view next = message.role() == Role::assistant ? "assistant" : "user";
+        if (next != side) {
+            close();
+            side = next;
+        }
+        Result<void> appended = message.role() == Role::tool ? append_result(turn, message) : append_parts(turn, message);
+        if (!appended) {
             return appended;
         }
-        out += "]}";
     }
+    close();
     out += ']';
     return {};
 }
 
-void append_schema(std::string& out, const GenerateRequest& request, SchemaBy by, std::vector<std::string_view>& taken) {
-    if (request.schema_json().empty() || by == SchemaBy::none) {
-        return;
-    }
-    if (by == SchemaBy::format) {
+void append_format(std::string& out, const GenerateRequest& request, SchemaBy by, std::vector<std::string_view>& taken) {
+    if (!request.schema_json().empty() && by == SchemaBy::format) {
         out += R"(,"output_config":{"format":{"type":"json_schema","schema":)";
         out += request.schema_json();
         out += "}}";
         taken.emplace_back("output_config");
-        return;
     }
-    const std::string_view name = request.schema_name().empty() ? "answer" : request.schema_name();
-    out += R"(,"tools":[{"name":)";
-    append_json_quoted(out, name);
-    out += R"(,"description":"Gives the answer.","input_schema":)";
-    out += request.schema_json();
-    out += R"(}],"tool_choice":{"type":"tool","name":)";
-    append_json_quoted(out, name);
-    out += '}';
-    taken.insert(taken.end(), {"tools", "tool_choice"});
+}
+
+void append_sampling(std::string& out, const GenerateRequest& request, std::vector<std::string_view>& taken) {
+    const auto append = [&](std::string_view name, double value) {
+        if (value >= 0 && std::isfinite(value)) {
+            out += ",\"";
+            out += name;
+            out += "\":";
+            append_json_number(out, value);
+            taken.emplace_back(name);
+        }
+    };
+    append("temperature", request.temperature());
+    append("top_p", request.top_p());
+    if (!request.stop_json().empty()) {
+        out += R"(,"stop_sequences":)";
+        out += request.stop_json();
+        taken.emplace_back("stop_sequences");
+    }
 }
 
 }  // namespace
@@ -132,12 +169,11 @@ Result<std::string> write_body(const GenerateRequest& request, const Options& op
         return std::move(appended).error();
     }
     out += request.is_streamed() ? R"(,"stream":true)" : "";
-    append_schema(out, request, options.schema_by, taken);
-    if (request.temperature() >= 0 && std::isfinite(request.temperature())) {
-        out += R"(,"temperature":)";
-        append_json_number(out, request.temperature());
-        taken.emplace_back("temperature");
+    append_format(out, request, options.schema_by, taken);
+    if (Result<void> appended = append_tools(out, request, options, taken); !appended) {
+        return std::move(appended).error();
     }
+    append_sampling(out, request, taken);
     if (Result<void> appended = plugin::append_params(out, request.params_json(), taken); !appended) {
         return std::move(appended).error();
     }

@@ -3,12 +3,15 @@
 #include "gemini/errors.hpp"
 
 #include "eco2/plugin/json.hpp"
+#include "eco2/plugin/tool_calls.hpp"
 #include "eco2/plugin/upstream_errors.hpp"
 
 #include <boost/json/serialize.hpp>
 
 #include <algorithm>
 #include <array>
+#include <charconv>
+#include <cstdint>
 
 namespace eco2::gemini {
 
@@ -38,9 +41,33 @@ FinishReason finish_named(std::string_view name) {
     return is_filtered ? FinishReason::content_filter : FinishReason::other;
 }
 
+/// Ids must differ from those of other answers in the same conversation, and other APIs take 40 letters, digits and "_" at
+/// most. Source: FNV-1a.
+std::string call_id_prefix(std::string_view request_id) {
+    std::uint64_t hash = 14695981039346656037ull;
+    for (const char byte : request_id) {
+        hash = (hash ^ static_cast<unsigned char>(byte)) * 1099511628211ull;
+    }
+    std::array<char, 16> digits;
+    const auto [end, error] = std::to_chars(digits.data(), digits.data() + digits.size(), hash, 16);
+    return "call_" + std::string(digits.data(), end) + '_';
+}
+
+/// Newer models want the signature back with the call; clients of OpenAI's API know it in this form.
+std::string extra_of(const boost::json::value& part) {
+    const auto signature = json_text(json_member(&part, "thoughtSignature"));
+    if (!signature) {
+        return {};
+    }
+    std::string out = R"({"google":{"thought_signature":)";
+    plugin::append_json_quoted(out, *signature);
+    return out + "}}";
+}
+
 }  // namespace
 
-AnswerDecoder::AnswerDecoder(bool is_streamed) : is_streamed_(is_streamed), events_(kEventBytesMax) {}
+AnswerDecoder::AnswerDecoder(bool is_streamed, std::string_view request_id)
+    : is_streamed_(is_streamed), call_id_prefix_(call_id_prefix(request_id)), events_(kEventBytesMax) {}
 
 void AnswerDecoder::on_head(int, const plugin::Headers& headers) {
     const std::string_view type = headers.find("content-type");
@@ -112,13 +139,23 @@ void AnswerDecoder::take_candidate(const boost::json::value& candidate, DeltaWri
         }
         out.text(json_text(json_member(&part, "text")).value_or(""));
         if (const boost::json::value* const call = json_member(&part, "functionCall")) {
-            has_tool_ = true;
-            out.tool(boost::json::serialize(*call));
+            take_call(part, *call, out);
         }
     }
     if (const auto reason = json_text(json_member(&candidate, "finishReason"))) {
         finish_reason_ = finish_named(*reason);
     }
+}
+
+void AnswerDecoder::take_call(const boost::json::value& part, const boost::json::value& call, DeltaWriter& out) {
+    const int index = call_count_++;
+    const std::string made = call_id_prefix_ + std::to_string(index);
+    const boost::json::value* const args = json_member(&call, "args");
+    out.tool(plugin::tool_call_start(index,
+                                     json_text(json_member(&call, "id")).value_or(made),
+                                     json_text(json_member(&call, "name")).value_or(""),
+                                     args == nullptr ? "{}" : boost::json::serialize(*args),
+                                     extra_of(part)));
 }
 
 /// Counts are cumulative over the chunks. Thoughts are billed as output; the API counts them beside the candidates.
@@ -149,7 +186,7 @@ Result<FinishReason> AnswerDecoder::finish(DeltaWriter& out) {
     if (!finish_reason_) {
         return malformed("the answer ended without a finish reason");
     }
-    return has_tool_ && *finish_reason_ == FinishReason::stop ? FinishReason::tool : *finish_reason_;
+    return call_count_ > 0 && *finish_reason_ == FinishReason::stop ? FinishReason::tool : *finish_reason_;
 }
 
 }  // namespace eco2::gemini

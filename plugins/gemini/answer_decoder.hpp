@@ -19,7 +19,8 @@ namespace eco2::gemini {
 /// Limits: an event of 1 MiB.
 class AnswerDecoder final : public plugin::Decoder {
 public:
-    explicit AnswerDecoder(bool is_streamed);
+    /// `request_id`: the API gives calls no ids of their own; they are made of this.
+    AnswerDecoder(bool is_streamed, std::string_view request_id);
 
     void on_head(int status, const plugin::Headers& headers) override;
     plugin::Result<void> feed(std::string_view bytes, plugin::DeltaWriter& out) override;
@@ -29,12 +30,14 @@ private:
     plugin::Result<void> take_text(std::string_view json, plugin::DeltaWriter& out);
     plugin::Result<void> take_chunk(const boost::json::value& chunk, plugin::DeltaWriter& out);
     void take_candidate(const boost::json::value& candidate, plugin::DeltaWriter& out);
+    void take_call(const boost::json::value& part, const boost::json::value& call, plugin::DeltaWriter& out);
     void take_usage(const boost::json::value* usage);
 
     bool is_streamed_;
     bool has_model_ = false;
     bool has_usage_ = false;
-    bool has_tool_ = false;
+    int call_count_ = 0;
+    std::string call_id_prefix_;
     std::optional<plugin::FinishReason> finish_reason_;
     plugin::Usage usage_;
     wire::SseReader events_;

@@ -69,7 +69,7 @@ Result<HttpRequest> Dialect::encode(const GenerateRequest& request) {
 }
 
 std::unique_ptr<plugin::Decoder> Dialect::decoder(const GenerateRequest& request) {
-    return std::make_unique<AnswerDecoder>(request.is_streamed());
+    return std::make_unique<AnswerDecoder>(request.is_streamed(), request.request_id());
 }
 
 plugin::Failure Dialect::classify_error(int status, const plugin::Headers& headers, std::string_view body) {
@@ -79,7 +79,7 @@ plugin::Failure Dialect::classify_error(int status, const plugin::Headers& heade
 std::string Dialect::describe() const {
     const auto word = [](bool is_so) { return is_so ? "true" : "false"; };
     return std::string(R"({"name":"gemini","capabilities":{"vision":true,"json_schema":)") +
-           word(options_.schema_by == SchemaBy::json_schema) + R"(,"streaming":true,"image_urls":)" +
+           word(options_.schema_by == SchemaBy::json_schema) + R"(,"streaming":true,"tools":true,"chat":false,"image_urls":)" +
            word(options_.takes_image_urls) + "}}";
 }
 

@@ -1,13 +1,16 @@
 #include "gemini/request_body.hpp"
 
+#include "gemini/tools.hpp"
+
 #include "eco2/plugin/json_text.hpp"
 #include "eco2/plugin/request_params.hpp"
 #include "eco2/wire/base64.hpp"
 
 #include <boost/json/serialize.hpp>
 
-#include <array>
 #include <cmath>
+#include <span>
+#include <string_view>
 #include <utility>
 #include <vector>
 
@@ -64,6 +67,7 @@ Result<void> append_part(std::string& out, const Part& part, const Options& opti
             wire::append_base64(out, part.bytes());
             out += "\"}}";
             return {};
+        case PartKind::tool_call: return append_function_call(out, part.text());
     }
     return plugin::caller_fault("a message part of unknown kind");
 }
@@ -81,23 +85,40 @@ Result<void> append_parts(std::string& out, const Message& message, const Option
     return {};
 }
 
+/// Messages of the same side stand in one turn: the API wants the results of all calls of a turn together.
 Result<void> append_messages(std::string& out, const GenerateRequest& request, const Options& options) {
     std::string system;
+    std::string turn;
+    std::string_view side;
+    const auto close = [&] {
+        if (!side.empty()) {
+            out += out.ends_with('}') ? "," : "";
+            out += R"({"role":")" + std::string(side) + R"(","parts":[)" + turn + "]}";
+        }
+        turn.clear();
+    };
     out += R"("contents":[)";
-    for (const Message message : request.messages()) {
+    const auto messages = request.messages();
+    for (std::size_t index = 0; index < messages.size(); ++index) {
+        const Message message = messages[index];
         if (message.role() == Role::system) {
             if (Result<void> appended = append_parts(system, message, options); !appended) {
                 return appended;
             }
             continue;
         }
-        out += out.ends_with('}') ? "," : "";
-        out += message.role() == Role::assistant ? R"({"role":"model","parts":[)" : R"({"role":"user","parts":[)";
-        if (Result<void> appended = append_parts(out, message, options); !appended) {
+        const std::string_view next = message.role() == Role::assistant ? "model" : "user";
+        if (next != side) {
+            close();
+            side = next;
+        }
+        Result<void> appended = message.role() == Role::tool ? append_function_response(turn, request, index)
+                                                             : append_parts(turn, message, options);
+        if (!appended) {
             return appended;
         }
-        out += "]}";
     }
+    close();
     out += ']';
     if (!system.empty()) {
         out += R"(,"systemInstruction":{"parts":[)" + system + "]}";
@@ -114,10 +135,19 @@ std::string generation_config(const GenerateRequest& request, SchemaBy by, std::
         append_json_number(out, request.max_output_tokens());
         taken.emplace_back("maxOutputTokens");
     }
-    if (request.temperature() >= 0 && std::isfinite(request.temperature())) {
-        out += R"(,"temperature":)";
-        append_json_number(out, request.temperature());
-        taken.emplace_back("temperature");
+    const auto append = [&](std::string_view name, double value) {
+        if (value >= 0 && std::isfinite(value)) {
+            out += ",\"" + std::string(name) + "\":";
+            append_json_number(out, value);
+            taken.emplace_back(name);
+        }
+    };
+    append("temperature", request.temperature());
+    append("topP", request.top_p());
+    if (!request.stop_json().empty()) {
+        out += R"(,"stopSequences":)";
+        out += request.stop_json();
+        taken.emplace_back("stopSequences");
     }
     if (!request.schema_json().empty() && by != SchemaBy::none) {
         out += R"(,"responseMimeType":"application/json")";
@@ -134,20 +164,20 @@ std::string generation_config(const GenerateRequest& request, SchemaBy by, std::
 Result<void> append_all_params(std::string& out,
                                std::string& config,
                                const GenerateRequest& request,
-                               const std::vector<std::string_view>& taken_config) {
-    static constexpr std::array<std::string_view, 2> kTaken{"contents", "systemInstruction"};
+                               std::span<const std::string_view> taken,
+                               std::span<const std::string_view> taken_config) {
     plugin::JsonDocument<> document;
     const boost::json::object* const params = document.parse(request.params_json()) ? document.value().if_object() : nullptr;
     const boost::json::value* const inner = params == nullptr ? nullptr : params->if_contains("generationConfig");
     if (inner == nullptr) {
-        return plugin::append_params(out, request.params_json(), kTaken);
+        return plugin::append_params(out, request.params_json(), taken);
     }
     if (Result<void> added = plugin::append_params(config, boost::json::serialize(*inner), taken_config); !added) {
         return added;
     }
     boost::json::object others = *params;
     others.erase("generationConfig");
-    return plugin::append_params(out, boost::json::serialize(others), kTaken);
+    return plugin::append_params(out, boost::json::serialize(others), taken);
 }
 
 }  // namespace
@@ -157,9 +187,13 @@ Result<std::string> write_body(const GenerateRequest& request, const Options& op
     if (Result<void> appended = append_messages(out, request, options); !appended) {
         return std::move(appended).error();
     }
-    std::vector<std::string_view> taken;
-    std::string config = generation_config(request, options.schema_by, taken);
-    if (Result<void> appended = append_all_params(out, config, request, taken); !appended) {
+    std::vector<std::string_view> taken{"contents", "systemInstruction"};
+    if (Result<void> appended = append_tools(out, request.tools_json(), taken); !appended) {
+        return std::move(appended).error();
+    }
+    std::vector<std::string_view> taken_config;
+    std::string config = generation_config(request, options.schema_by, taken_config);
+    if (Result<void> appended = append_all_params(out, config, request, taken, taken_config); !appended) {
         return std::move(appended).error();
     }
     out += R"(,"generationConfig":{)" + config + "}}";

@@ -1,5 +1,6 @@
 #include "openai/answer_decoder.hpp"
 
+#include "openai/completion.hpp"
 #include "openai/errors.hpp"
 
 #include "eco2/plugin/json.hpp"
@@ -12,43 +13,9 @@ namespace eco2::openai {
 using plugin::DeltaWriter;
 using plugin::FinishReason;
 using plugin::json_array;
-using plugin::json_integer;
 using plugin::json_member;
 using plugin::json_text;
 using plugin::Result;
-
-namespace {
-
-constexpr std::size_t kEventBytesMax = 1024 * 1024;  // a whole answer in one chunk, with room
-
-FinishReason finish_named(std::string_view name) {
-    if (name == "stop") {
-        return FinishReason::stop;
-    }
-    if (name == "length") {
-        return FinishReason::length;
-    }
-    if (name == "content_filter") {
-        return FinishReason::content_filter;
-    }
-    return name == "tool_calls" || name == "function_call" ? FinishReason::tool : FinishReason::other;
-}
-
-bool is_null_or_absent(const boost::json::value* value) {
-    return value == nullptr || value->is_null();
-}
-
-/// The choice that was asked for; null where there is none.
-const boost::json::value* first_choice(const boost::json::array& choices) {
-    for (const boost::json::value& choice : choices) {
-        if (json_integer(json_member(&choice, "index")).value_or(0) == 0) {
-            return &choice;
-        }
-    }
-    return nullptr;
-}
-
-}  // namespace
 
 AnswerDecoder::AnswerDecoder(bool is_streamed, bool drops_thoughts)
     : is_streamed_(is_streamed), events_(kEventBytesMax), thoughts_(drops_thoughts) {}
@@ -98,21 +65,20 @@ Result<void> AnswerDecoder::take_event(std::string_view data, DeltaWriter& out) 
 }
 
 Result<void> AnswerDecoder::take_chunk(const boost::json::value& chunk, std::string_view text, DeltaWriter& out) {
-    if (const boost::json::value* const error = json_member(&chunk, "error"); !is_null_or_absent(error)) {
-        return classify_in_stream(*error);
+    switch (kind_of(chunk)) {
+        case CompletionKind::error: return classify_in_stream(*json_member(&chunk, "error"));
+        case CompletionKind::ping: return {};
+        case CompletionKind::unknown: return malformed("an event of the stream has no choices");
+        case CompletionKind::choices: break;
     }
-    const boost::json::array* const choices = json_array(json_member(&chunk, "choices"));
-    if (choices == nullptr) {
-        if (const boost::json::object* const members = chunk.if_object(); members != nullptr && members->empty()) {
-            return {};  // a ping of some proxies
-        }
-        return malformed("an event of the stream has no choices");
-    }
-    take_model(chunk, out);
-    const boost::json::value* const choice = first_choice(*choices);
+    tell_model(chunk, has_model_, out);
+    const boost::json::array& choices = chunk.at("choices").get_array();
+    const boost::json::value* const choice = first_choice(choices);
     const bool is_only_text = choice != nullptr && take_choice(*choice, "delta", out);
-    const bool has_usage = take_usage(chunk, out);
-    if (is_only_text && !has_usage && choices->size() == 1) {
+    const std::optional<plugin::Usage> usage = read_usage(chunk);
+    if (usage) {
+        out.usage(*usage);
+    } else if (is_only_text && choices.size() == 1) {
         shortcut_.learn(text);
     }
     return {};
@@ -136,6 +102,19 @@ bool AnswerDecoder::say(const boost::json::value* content, DeltaWriter& out) {
     return true;
 }
 
+/// A whole answer's calls have no index, and neither have those of some servers' streams: they come whole, one after the other.
+void AnswerDecoder::tell_call(const boost::json::value& call, DeltaWriter& out) {
+    const boost::json::object* const members = call.if_object();
+    if (members == nullptr || members->contains("index")) {
+        out.tool(boost::json::serialize(call));
+        return;
+    }
+    std::string indexed = "{\"index\":" + std::to_string(call_count_++);
+    const std::string text = boost::json::serialize(call);
+    indexed += members->empty() ? "" : ",";
+    out.tool(indexed + text.substr(1));
+}
+
 bool AnswerDecoder::take_choice(const boost::json::value& choice, std::string_view content, DeltaWriter& out) {
     bool is_only_text = true;
     const boost::json::value* const said = json_member(&choice, content);
@@ -148,7 +127,7 @@ bool AnswerDecoder::take_choice(const boost::json::value& choice, std::string_vi
     if (const boost::json::array* const calls = json_array(json_member(said, "tool_calls"))) {
         is_only_text = false;
         for (const boost::json::value& call : *calls) {
-            out.tool(boost::json::serialize(call));
+            tell_call(call, out);
         }
     }
     if (const auto reason = json_text(json_member(&choice, "finish_reason"))) {
@@ -158,51 +137,25 @@ bool AnswerDecoder::take_choice(const boost::json::value& choice, std::string_vi
     return is_only_text && has_text;
 }
 
-void AnswerDecoder::take_model(const boost::json::value& answer, DeltaWriter& out) {
-    if (has_model_) {
-        return;
-    }
-    const auto model = json_text(json_member(&answer, "model"));
-    if (model && !model->empty()) {
-        has_model_ = true;
-        out.meta({*model, {}, 0, nullptr});
-    }
-}
-
-bool AnswerDecoder::take_usage(const boost::json::value& answer, DeltaWriter& out) {
-    const boost::json::value* const told = json_member(&answer, "usage");
-    if (is_null_or_absent(told)) {
-        return false;
-    }
-    const auto count = [](const boost::json::value* in, std::string_view name) {
-        return json_integer(json_member(in, name)).value_or(-1);
-    };
-    plugin::Usage usage;
-    usage.input_tokens = count(told, "prompt_tokens");
-    usage.output_tokens = count(told, "completion_tokens");
-    usage.cached_input_tokens = count(json_member(told, "prompt_tokens_details"), "cached_tokens");
-    usage.reasoning_tokens = count(json_member(told, "completion_tokens_details"), "reasoning_tokens");
-    out.usage(usage);
-    return true;
-}
-
 Result<void> AnswerDecoder::take_whole(DeltaWriter& out) {
     plugin::JsonDocument<> document;
     if (!document.parse(plugin::without_byte_order_mark(body_))) {
         return malformed("the answer is not JSON");
     }
     const boost::json::value& answer = document.value();
-    if (const boost::json::value* const error = json_member(&answer, "error"); !is_null_or_absent(error)) {
-        return classify_in_stream(*error);
+    if (kind_of(answer) == CompletionKind::error) {
+        return classify_in_stream(*json_member(&answer, "error"));
     }
     const boost::json::array* const choices = json_array(json_member(&answer, "choices"));
     const boost::json::value* const choice = choices == nullptr ? nullptr : first_choice(*choices);
     if (choice == nullptr) {
         return malformed("the answer has no choices");
     }
-    take_model(answer, out);
+    tell_model(answer, has_model_, out);
     take_choice(*choice, "message", out);
-    take_usage(answer, out);
+    if (const std::optional<plugin::Usage> usage = read_usage(answer)) {
+        out.usage(*usage);
+    }
     if (!finish_reason_ && has_text_) {
         finish_reason_ = FinishReason::stop;
         out.raw(R"({"note":"the answer came whole without a finish reason; taken as stop"})");

@@ -39,8 +39,7 @@ private:
     bool say(const boost::json::value* content, plugin::DeltaWriter& out);
     /// `content` is "delta" in a stream, "message" in a whole answer. Returns true when there was nothing but text.
     bool take_choice(const boost::json::value& choice, std::string_view content, plugin::DeltaWriter& out);
-    void take_model(const boost::json::value& answer, plugin::DeltaWriter& out);
-    static bool take_usage(const boost::json::value& answer, plugin::DeltaWriter& out);
+    void tell_call(const boost::json::value& call, plugin::DeltaWriter& out);
     plugin::FinishReason reason() const;
 
     bool is_streamed_;
@@ -48,6 +47,7 @@ private:
     bool has_model_ = false;
     bool has_refused_ = false;
     bool has_text_ = false;
+    int call_count_ = 0;  // of calls without an index of their own
     std::optional<plugin::FinishReason> finish_reason_;
     wire::SseReader events_;
     ChunkShortcut shortcut_;

@@ -1,49 +1,41 @@
 #include "openai/chunk_shortcut.hpp"
 
-#include "eco2/plugin/json_text.hpp"
+#include "eco2/plugin/json_members.hpp"
 #include "eco2/wire/utf8.hpp"
 
+#include <array>
 #include <cstddef>
 
 namespace eco2::openai {
 namespace {
 
-// Cannot occur inside a JSON string: its quotes would be escaped there.
-constexpr std::string_view kOpening = R"("delta":{"content":")";
+// Neither can occur inside a JSON string: its quotes would be escaped there.
+constexpr std::array<std::string_view, 2> kOpenings{R"("delta":{"content":")", R"("delta":{"role":"assistant","content":")"};
 
-/// Index of the quote that ends the string which `text` begins inside of; npos: none, or a control character before it.
-std::size_t string_end(std::string_view text) {
-    std::size_t at = 0;
-    for (;;) {
-        at = plugin::detail::find_json_escape(text, at);
-        if (at == text.size() || static_cast<unsigned char>(text[at]) < 0x20) {
-            return std::string_view::npos;
-        }
-        if (text[at] == '"') {
-            return at;
-        }
-        at += 2;  // a backslash and what it escapes
-        if (at >= text.size()) {
-            return std::string_view::npos;
+/// Index of the text behind an opening; npos: there is none.
+std::size_t text_start(std::string_view chunk) {
+    for (const std::string_view opening : kOpenings) {
+        if (const std::size_t at = chunk.find(opening); at != std::string_view::npos) {
+            return at + opening.size();
         }
     }
+    return std::string_view::npos;
 }
 
 }  // namespace
 
 void ChunkShortcut::learn(std::string_view chunk) {
     before_.clear();
-    const std::size_t opening = chunk.find(kOpening);
-    if (opening == std::string_view::npos) {
+    const std::size_t start = text_start(chunk);
+    if (start == std::string_view::npos) {
         return;
     }
-    const std::size_t start = opening + kOpening.size();
-    const std::size_t size = string_end(chunk.substr(start));
-    if (size == std::string_view::npos) {
+    const std::size_t end = plugin::detail::json_string_end(chunk, start);
+    if (end == std::string_view::npos) {
         return;
     }
     before_ = chunk.substr(0, start);
-    after_ = chunk.substr(start + size);
+    after_ = chunk.substr(end);
 }
 
 std::optional<std::string_view> ChunkShortcut::read(std::string_view chunk) {

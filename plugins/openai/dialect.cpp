@@ -1,6 +1,7 @@
 #include "openai/dialect.hpp"
 
 #include "openai/answer_decoder.hpp"
+#include "openai/chat_decoder.hpp"
 #include "openai/errors.hpp"
 #include "openai/request_body.hpp"
 #include "openai/response_decoder.hpp"
@@ -24,9 +25,15 @@ Result<std::unique_ptr<Dialect>> Dialect::create(const plugin::Host& host, std::
 Dialect::Dialect(const plugin::Host& host, Options options)
     : Plugin(host), options_(std::move(options)), sends_bearer_(!options_.has_own_authorization()) {}
 
+Result<std::string> Dialect::write_body(const GenerateRequest& request) const {
+    if (options_.api == Api::responses) {
+        return write_responses_body(request, options_);
+    }
+    return request.chat_json().empty() ? write_chat_body(request, options_) : write_client_body(request, options_);
+}
+
 Result<HttpRequest> Dialect::encode(const GenerateRequest& request) {
-    Result<std::string> body =
-        options_.api == Api::chat ? write_chat_body(request, options_) : write_responses_body(request, options_);
+    Result<std::string> body = write_body(request);
     if (!body) {
         return std::move(body).error();
     }
@@ -58,6 +65,9 @@ std::unique_ptr<plugin::Decoder> Dialect::decoder(const GenerateRequest& request
     if (options_.api == Api::responses) {
         return std::make_unique<ResponseDecoder>(request.is_streamed(), has_schema);
     }
+    if (!request.chat_json().empty()) {
+        return std::make_unique<ChatDecoder>(request.is_streamed());
+    }
     return std::make_unique<AnswerDecoder>(request.is_streamed(), has_schema);
 }
 
@@ -66,9 +76,10 @@ plugin::Failure Dialect::classify_error(int status, const plugin::Headers& heade
 }
 
 std::string Dialect::describe() const {
-    const bool has_schema = options_.response_format == ResponseFormat::json_schema;
-    return std::string(R"({"name":"openai","capabilities":{"vision":true,"json_schema":)") + (has_schema ? "true" : "false") +
-           R"(,"streaming":true}})";
+    const auto word = [](bool is_so) { return is_so ? "true" : "false"; };
+    return std::string(R"({"name":"openai","capabilities":{"vision":true,"json_schema":)") +
+           word(options_.response_format == ResponseFormat::json_schema) + R"(,"streaming":true,"tools":true,"chat":)" +
+           word(options_.api == Api::chat) + "}}";
 }
 
 }  // namespace eco2::openai

@@ -30,6 +30,8 @@ public:
     std::string describe() const override;
 
 private:
+    plugin::Result<std::string> write_body(const plugin::GenerateRequest& request) const;
+
     Options options_;
     bool sends_bearer_;
 };

@@ -39,6 +39,7 @@ constexpr std::array kWords{
     Word{"authentication_error", ErrorClass::key_fault},
     Word{"permission_error", ErrorClass::key_fault},
     Word{"context_length_exceeded", ErrorClass::context_length},
+    Word{"exceed_context_size_error", ErrorClass::context_length},  // llama.cpp
     Word{"content_filter", ErrorClass::content_policy},
     Word{"content_policy_violation", ErrorClass::content_policy},
     Word{"moderation_blocked", ErrorClass::content_policy},
@@ -65,6 +66,11 @@ constexpr std::array kWords{
     Word{"invalid_request_error", ErrorClass::caller_fault},
 };
 
+// What compatible servers (vLLM, llama.cpp) say of a prompt that is too long; they have no code for it, and some send it with
+// 500.
+constexpr std::array<std::string_view, 4> kTooLong{
+    "maximum context length", "maximum model length", "exceeds the available context size", "Context size has been exceeded"};
+
 /// What an upstream says of an error, in whichever of the usual forms.
 struct Told {
     std::string_view code;
@@ -84,11 +90,12 @@ ErrorClass classify(const Told& told, int status) {
         return word->error_class;
     }
     const Word* const type = find_word(told.type);
-    if (type != nullptr && type->word == "insufficient_quota") {
+    if (type != nullptr && (type->word == "insufficient_quota" || type->error_class == ErrorClass::context_length)) {
         return type->error_class;
     }
-    if (told.message.find("maximum context length") != std::string_view::npos) {
-        return ErrorClass::context_length;  // compatible servers send no code for it
+    const auto is_said = [&](std::string_view words) { return told.message.find(words) != std::string_view::npos; };
+    if (std::any_of(kTooLong.begin(), kTooLong.end(), is_said)) {
+        return ErrorClass::context_length;
     }
     if (status != 0) {
         return plugin::class_of_http_status(status);

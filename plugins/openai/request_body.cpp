@@ -1,9 +1,10 @@
 #include "openai/request_body.hpp"
 
-#include "eco2/plugin/json_text.hpp"
+#include "eco2/plugin/json_members.hpp"
 #include "eco2/plugin/request_params.hpp"
 #include "eco2/wire/base64.hpp"
 
+#include <array>
 #include <cmath>
 #include <vector>
 
@@ -25,7 +26,7 @@ namespace {
 /// An upper bound for the usual request, so that the body is allocated once.
 std::size_t estimate(const GenerateRequest& request) {
     constexpr std::size_t kFrame = 512;
-    std::size_t bytes = kFrame + request.schema_json().size() + request.params_json().size();
+    std::size_t bytes = kFrame + request.schema_json().size() + request.params_json().size() + request.tools_json().size();
     for (const Message message : request.messages()) {
         for (const Part part : message.parts()) {
             const std::size_t text = part.text().size();
@@ -39,6 +40,7 @@ std::string_view role_name(Role role) {
     switch (role) {
         case Role::system: return "system";
         case Role::assistant: return "assistant";
+        case Role::tool: return "tool";
         case Role::user: break;
     }
     return "user";
@@ -77,26 +79,86 @@ Result<void> append_part(std::string& out, const Part& part) {
     return {};
 }
 
-Result<void> append_message(std::string& out, const Message& message) {
-    out += R"({"role":")";
-    out += role_name(message.role());
-    out += R"(","content":)";
+std::size_t count_of(const Message& message, PartKind kind) {
+    std::size_t count = 0;
+    for (const Part part : message.parts()) {
+        count += part.kind() == kind ? 1 : 0;
+    }
+    return count;
+}
+
+/// All parts but tool calls: a text alone as a text, more as a list; null for an assistant that only called.
+Result<void> append_content(std::string& out, const Message& message) {
     const auto parts = message.parts();
-    if (parts.size() == 1 && parts[0].kind() == PartKind::text) {
-        append_json_quoted(out, parts[0].text());
-        out += '}';
+    const std::size_t calls = count_of(message, PartKind::tool_call);
+    if (calls > 0 && calls == parts.size()) {
+        out += "null";
         return {};
     }
-    char separator = '[';
+    const bool is_one_text = parts.size() - calls == 1 && count_of(message, PartKind::text) == 1;
+    out += is_one_text ? "" : "[";
+    bool is_first = true;
     for (const Part part : parts) {
-        out += separator;
-        separator = ',';
+        if (part.kind() == PartKind::tool_call) {
+            continue;
+        }
+        if (is_one_text) {
+            append_json_quoted(out, part.text());
+            continue;
+        }
+        out += is_first ? "" : ",";
+        is_first = false;
         if (Result<void> appended = append_part(out, part); !appended) {
             return appended;
         }
     }
-    out += separator == '[' ? "[]}" : "]}";
+    out += is_one_text ? "" : "]";
     return {};
+}
+
+void append_tool_calls(std::string& out, const Message& message) {
+    char separator = '[';
+    for (const Part part : message.parts()) {
+        if (part.kind() == PartKind::tool_call) {
+            out += separator == '[' ? R"(,"tool_calls":)" : "";
+            out += separator;
+            out += part.text();
+            separator = ',';
+        }
+    }
+    out += separator == '[' ? "" : "]";
+}
+
+Result<void> append_message(std::string& out, const Message& message) {
+    out += R"({"role":")";
+    out += role_name(message.role());
+    out += '"';
+    if (message.role() == Role::tool) {
+        out += R"(,"tool_call_id":)";
+        append_json_quoted(out, message.tool_call_id());
+    }
+    out += R"(,"content":)";
+    if (Result<void> appended = append_content(out, message); !appended) {
+        return appended;
+    }
+    append_tool_calls(out, message);
+    out += '}';
+    return {};
+}
+
+/// "tools" and what belongs to them, as they are written.
+void append_tools(std::string& out, std::string_view tools_json, std::vector<std::string_view>& taken) {
+    static constexpr std::array<std::string_view, 3> kNames{"tools", "tool_choice", "parallel_tool_calls"};
+    for (const std::string_view name : kNames) {
+        const std::string_view value = plugin::find_json_member(tools_json, name);
+        if (!value.empty()) {
+            out += ",\"";
+            out += name;
+            out += "\":";
+            out += value;
+            taken.emplace_back(name);
+        }
+    }
 }
 
 /// True: the request has the member now.
@@ -117,6 +179,20 @@ bool append_response_format(std::string& out, const GenerateRequest& request, Re
 }
 
 }  // namespace
+
+void append_sampling(std::string& out, const GenerateRequest& request, std::vector<std::string_view>& taken) {
+    const auto append = [&](std::string_view name, double value) {
+        if (value >= 0 && std::isfinite(value)) {
+            out += ",\"";
+            out += name;
+            out += "\":";
+            append_json_number(out, value);
+            taken.emplace_back(name);
+        }
+    };
+    append("temperature", request.temperature());
+    append("top_p", request.top_p());
+}
 
 Result<std::string> write_chat_body(const GenerateRequest& request, const Options& options) {
     std::string out;
@@ -149,11 +225,13 @@ Result<std::string> write_chat_body(const GenerateRequest& request, const Option
         append_json_number(out, request.max_output_tokens());
         taken.emplace_back(options.max_tokens_field);
     }
-    if (request.temperature() >= 0 && std::isfinite(request.temperature())) {
-        out += R"(,"temperature":)";
-        append_json_number(out, request.temperature());
-        taken.emplace_back("temperature");
+    append_sampling(out, request, taken);
+    if (!request.stop_json().empty()) {
+        out += R"(,"stop":)";
+        out += request.stop_json();
+        taken.emplace_back("stop");
     }
+    append_tools(out, request.tools_json(), taken);
     if (Result<void> appended = plugin::append_params(out, request.params_json(), taken); !appended) {
         return std::move(appended).error();
     }

@@ -1,5 +1,6 @@
 #include "openai/response_decoder.hpp"
 
+#include "openai/completion.hpp"
 #include "openai/errors.hpp"
 
 #include "eco2/plugin/json.hpp"
@@ -18,8 +19,6 @@ using plugin::json_text;
 using plugin::Result;
 
 namespace {
-
-constexpr std::size_t kEventBytesMax = 1024 * 1024;  // the last event repeats the whole answer
 
 const boost::json::value* present(const boost::json::value* value) {
     return value == nullptr || value->is_null() ? nullptr : value;
@@ -127,13 +126,8 @@ Result<void> ResponseDecoder::take_named(std::string_view type, const boost::jso
         refuse(json_text(json_member(&event, "delta")).value_or(""), out);
         return {};
     }
-    if (type == "response.output_item.done") {
-        const boost::json::value* const item = json_member(&event, "item");
-        if (json_text(json_member(item, "type")) == "function_call") {
-            has_output_ = has_tool_ = true;
-            out.tool(boost::json::serialize(*item));
-        }
-        return {};
+    if (type.starts_with("response.output_item.") || type == "response.function_call_arguments.delta") {
+        return take_call(type, event, out);
     }
     if (type == "error") {
         const boost::json::value* const nested = present(json_member(&event, "error"));
@@ -145,6 +139,26 @@ Result<void> ResponseDecoder::take_named(std::string_view type, const boost::jso
     }
     if (response != nullptr) {
         take_model(*response, out);
+    }
+    return {};
+}
+
+Result<void> ResponseDecoder::take_call(std::string_view type, const boost::json::value& event, DeltaWriter& out) {
+    const boost::json::value* const item = json_member(&event, "item");
+    const std::int64_t place = json_integer(json_member(&event, "output_index")).value_or(-1);
+    if (type == "response.function_call_arguments.delta") {
+        calls_.piece(json_text(json_member(&event, "delta")).value_or(""), place, out);
+        return {};
+    }
+    if (!ResponseCalls::is_call(item)) {
+        return {};
+    }
+    has_output_ = true;
+    if (type == "response.output_item.done") {
+        return calls_.finish(*item, place, out);
+    }
+    if (type == "response.output_item.added") {
+        calls_.start(*item, place, out);
     }
     return {};
 }
@@ -176,7 +190,7 @@ Result<void> ResponseDecoder::take_response(const boost::json::value& response, 
     if (status == "incomplete") {
         finish_reason_ = incomplete_reason(response);
     } else {
-        finish_reason_ = has_refused_ ? FinishReason::refusal : has_tool_ ? FinishReason::tool : FinishReason::stop;
+        finish_reason_ = has_refused_ ? FinishReason::refusal : calls_.has_any() ? FinishReason::tool : FinishReason::stop;
     }
     return {};
 }
@@ -185,9 +199,8 @@ void ResponseDecoder::take_output(const boost::json::value& response, DeltaWrite
     const boost::json::array* const items = json_array(json_member(&response, "output"));
     for (std::size_t index = 0; items != nullptr && index < items->size(); ++index) {
         const boost::json::value& item = (*items)[index];
-        if (json_text(json_member(&item, "type")) == "function_call") {
-            has_tool_ = true;
-            out.tool(boost::json::serialize(item));
+        if (ResponseCalls::is_call(&item)) {
+            (void)calls_.finish(item, static_cast<std::int64_t>(index), out);  // none has begun: it cannot differ
             continue;
         }
         const boost::json::array* const parts = json_array(json_member(&item, "content"));

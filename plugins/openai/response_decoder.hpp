@@ -1,5 +1,6 @@
 #pragma once
 
+#include "openai/response_calls.hpp"
 #include "openai/thought_filter.hpp"
 
 #include "eco2/plugin/http_dialect.hpp"
@@ -34,6 +35,7 @@ public:
 private:
     plugin::Result<void> take_event(std::string_view data, plugin::DeltaWriter& out);
     plugin::Result<void> take_named(std::string_view type, const boost::json::value& event, plugin::DeltaWriter& out);
+    plugin::Result<void> take_call(std::string_view type, const boost::json::value& event, plugin::DeltaWriter& out);
     plugin::Result<void> take_text_done(const boost::json::value& event, plugin::DeltaWriter& out);
     plugin::Result<void> take_whole(plugin::DeltaWriter& out);
     /// A response that has come to its end. The output is taken from it where no event has brought any.
@@ -48,11 +50,11 @@ private:
     bool has_model_ = false;
     bool has_refused_ = false;
     bool has_output_ = false;
-    bool has_tool_ = false;
     std::int64_t last_number_ = -1;
     std::optional<plugin::FinishReason> finish_reason_;
     wire::SseReader events_;
     ThoughtFilter thoughts_;
+    ResponseCalls calls_;
     std::string part_text_;  // of the content part that is being written
     std::string body_;
 };

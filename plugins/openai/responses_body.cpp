@@ -1,10 +1,10 @@
 #include "openai/request_body.hpp"
+#include "openai/responses_tools.hpp"
 
 #include "eco2/plugin/json_text.hpp"
 #include "eco2/plugin/request_params.hpp"
 #include "eco2/wire/base64.hpp"
 
-#include <cmath>
 #include <vector>
 
 namespace eco2::openai {
@@ -26,6 +26,7 @@ std::string_view role_name(Role role) {
     switch (role) {
         case Role::system: return "system";
         case Role::assistant: return "assistant";
+        case Role::tool:  // has an item of its own
         case Role::user: break;
     }
     return "user";
@@ -66,19 +67,39 @@ Result<void> append_part(std::string& out, const Part& part, Role role) {
     return {};
 }
 
-Result<void> append_item(std::string& out, const Message& message) {
-    out += R"({"role":")";
-    out += role_name(message.role());
-    out += R"(","content":[)";
-    bool is_first = true;
+/// What a message says, then what it calls; a tool's result is an item of its own.
+Result<void> append_items(std::string& out, const Message& message) {
+    const auto separate = [&] { out += out.ends_with('[') ? "" : ","; };
+    if (message.role() == Role::tool) {
+        separate();
+        append_call_output(out, message);
+        return {};
+    }
+    std::size_t said = 0;
     for (const Part part : message.parts()) {
-        out += is_first ? "" : ",";
-        is_first = false;
+        if (part.kind() == PartKind::tool_call) {
+            continue;
+        }
+        if (said++ == 0) {
+            separate();
+            out += R"({"role":")";
+            out += role_name(message.role());
+            out += R"(","content":[)";
+        }
+        separate();
         if (Result<void> appended = append_part(out, part, message.role()); !appended) {
             return appended;
         }
     }
-    out += "]}";
+    out += said > 0 ? "]}" : "";
+    for (const Part part : message.parts()) {
+        if (part.kind() == PartKind::tool_call) {
+            separate();
+            if (Result<void> appended = append_call(out, part.text()); !appended) {
+                return appended;
+            }
+        }
+    }
     return {};
 }
 
@@ -95,8 +116,7 @@ Result<void> append_input(std::string& out, const GenerateRequest& request) {
     }
     out += R"(,"input":[)";
     for (std::size_t index = first; index < messages.size(); ++index) {
-        out += index == first ? "" : ",";
-        if (Result<void> appended = append_item(out, messages[index]); !appended) {
+        if (Result<void> appended = append_items(out, messages[index]); !appended) {
             return appended;
         }
     }
@@ -124,6 +144,9 @@ bool append_text_format(std::string& out, const GenerateRequest& request, Respon
 }  // namespace
 
 Result<std::string> write_responses_body(const GenerateRequest& request, const Options& options) {
+    if (!request.stop_json().empty()) {
+        return plugin::caller_fault("the Responses API knows no stop texts");
+    }
     std::string out = R"({"model":)";
     append_json_quoted(out, request.model());
     if (Result<void> appended = append_input(out, request); !appended) {
@@ -142,10 +165,9 @@ Result<std::string> write_responses_body(const GenerateRequest& request, const O
         append_json_number(out, request.max_output_tokens());
         taken.emplace_back("max_output_tokens");
     }
-    if (request.temperature() >= 0 && std::isfinite(request.temperature())) {
-        out += R"(,"temperature":)";
-        append_json_number(out, request.temperature());
-        taken.emplace_back("temperature");
+    append_sampling(out, request, taken);
+    if (Result<void> appended = append_responses_tools(out, request.tools_json(), taken); !appended) {
+        return std::move(appended).error();
     }
     if (Result<void> appended = plugin::append_params(out, request.params_json(), taken); !appended) {
         return std::move(appended).error();

@@ -94,6 +94,7 @@ TEST(PluginLife, failed_self_test_takes_the_instance_down) {
     EXPECT_NE(loaded.error().detail.find("no_disk: the disk is gone"), std::string::npos) << loaded.error().detail;
     EXPECT_EQ(host.host.status().front().state, InstanceState::failed);
     EXPECT_EQ(host.host.status().front().calls_open, 0U);
+    EXPECT_TRUE(host.log.has("stopped"));
 }
 
 TEST(PluginLife, self_test_that_hangs_is_cancelled) {

@@ -129,7 +129,7 @@ TEST_F(PluginList, names_what_ships) {
         EXPECT_TRUE(plugin.at("problem").is_null()) << line;
         EXPECT_FALSE(plugin.at("interfaces").as_array().empty());
     }
-    EXPECT_EQ(ids, (std::set<std::string>{"anthropic", "gemini", "openai", "rules_sqlite", "reward_character"}));
+    EXPECT_EQ(ids, (std::set<std::string>{"anthropic", "gemini", "multi_provider", "openai", "rules_sqlite", "reward_character"}));
     for (const auto& id : ids) {
         EXPECT_TRUE(text.shows(id)) << text;
     }

@@ -6,6 +6,7 @@
 #include <signal.h>
 
 #include <algorithm>
+#include <cctype>
 #include <random>
 #include <regex>
 #include <thread>
@@ -96,6 +97,12 @@ TEST_F(SubmittedRunsProgram, the_command_line_lists_shows_replays_cancels_and_fo
     EXPECT_TRUE(list.shows(dead) && list.shows("PROVIDER_ERROR")) << list;
     const auto show = run({"runs", "show", dead, "--data", data_dir});
     EXPECT_EQ(boost::json::parse(show.out).at("finished_stages").as_array().size(), 2U) << show;
+    auto upper = dead;
+    std::transform(upper.begin(), upper.end(), upper.begin(), [](unsigned char c) { return std::toupper(c); });
+    EXPECT_EQ(run({"runs", "show", upper, "--data", data_dir}).out, show.out) << "as over HTTP";
+    const auto elsewhere = run({"runs", "cancel", dead + "?", "--data", data_dir});
+    EXPECT_TRUE(elsewhere.exit_code == 1 && elsewhere.tells("no run has the id")) << elsewhere;
+    EXPECT_EQ(run({"runs", "list", "--user", "bob", "--data", data_dir}).exit_code, 2);
     fake("{}");
     const auto requests = fake_count("requests");
     const auto replay = run({"runs", "replay", dead, "--data", data_dir});
@@ -125,12 +132,22 @@ TEST_F(SubmittedRunsProgram, keys_open_the_door_while_they_are_good) {
     ASSERT_EQ(made.exit_code, 0) << made;
     const std::string key(boost::json::parse(made.out).at("key").as_string());
     const std::string id(boost::json::parse(made.out).at("id").as_string());
+    const auto made_reader =
+        run({"keys", "create", "--name", "r", "--scope", "read", "--json", "--config", config_file, "--data", data_dir});
+    const std::string reader(boost::json::parse(made_reader.out).at("key").as_string());
     start_serve();
     const auto status = [&](const std::string& headers) {
         return http(serve_port_, "POST", "/api/v1/scan", kUrlBody, headers).status;
     };
     EXPECT_EQ(status("authorization: Bearer " + key + "\r\n"), 202);
     EXPECT_EQ(status(""), 401);
+    EXPECT_EQ(status("x-api-key: " + reader + "\r\n"), 403);
+    const auto of_run = [&](const char* method, const char* what, const std::string& used) {
+        const auto target = "/api/v1/scan/11111111-2222-3333-4444-555555555555/" + std::string(what);
+        return http(serve_port_, method, target, {}, "x-api-key: " + used + "\r\n").status;
+    };
+    EXPECT_EQ(of_run("POST", "cancel", reader), 403) << "who may only read ends nothing";
+    EXPECT_EQ(of_run("GET", "result", reader), 404);
     EXPECT_EQ(status("x-user-id: 11111111-1111-1111-1111-111111111111\r\n"), 401);
     const auto list = run({"keys", "list", "--config", config_file, "--data", data_dir});
     EXPECT_TRUE(list.shows(id)) << list;

@@ -4,6 +4,7 @@
 #include "config/host_config.hpp"
 
 #include <chrono>
+#include <future>
 #include <optional>
 #include <thread>
 
@@ -48,10 +49,10 @@ HostFixture::~HostFixture() {
     std::filesystem::remove_all(directory_, ec);
 }
 
-Result<void> HostFixture::try_start_host() {
+Result<config::HostConfig> HostFixture::read_config(const std::filesystem::path& data_dir) {
     config::Overrides overrides;
     overrides.listen = "127.0.0.1:0";
-    overrides.data_dir = data_dir();
+    overrides.data_dir = data_dir;
     auto config = config::load_host_config(
         config_file,
         [this](std::string_view name) -> std::optional<std::string> {
@@ -59,10 +60,17 @@ Result<void> HostFixture::try_start_host() {
             return found == environment.end() ? std::nullopt : std::optional(found->second);
         },
         overrides);
+    if (config) {
+        config.value().server.io_threads = 2;
+    }
+    return config;
+}
+
+Result<void> HostFixture::try_start_host() {
+    auto config = read_config(data_dir());
     if (!config) {
         return config.error();
     }
-    config.value().server.io_threads = 2;
     runtime::Layout layout;
     layout.plugin_dirs = {build_dir() / "plugins"};
     auto log = runtime::log_options(config.value());
@@ -71,7 +79,11 @@ Result<void> HostFixture::try_start_host() {
         log_.emplace_back(line);
     };
     host_ = std::make_unique<runtime::Host>(std::move(config.value()), layout, std::move(log));
-    api_ = std::make_unique<app::Api>(*host_, app::Access::make(host_->config(), host_->log(), system_clock()).value());
+    const auto access = app::Access::make(*host_->config(), host_->log(), system_clock()).value();
+    reloads_ = std::make_unique<app::Reloads>(*host_, access, [this](const std::optional<std::filesystem::path>& dir) {
+        return read_config(dir.value_or(data_dir()));
+    });
+    api_ = std::make_unique<app::Api>(*host_, access);
     net::ServerOptions options;
     options.refuse = [this](const Error& error) { return api_->refuse(error); };
     server_ =
@@ -96,7 +108,14 @@ void HostFixture::stop_host() {
     EXPECT_TRUE(stopped) << stopped.error().text();
     server_.reset();
     api_.reset();
+    reloads_.reset();
     host_.reset();
+}
+
+Result<runtime::ReloadReport> HostFixture::reload() {
+    std::promise<Result<runtime::ReloadReport>> promise;
+    reloads_->request([&](const auto& report) { promise.set_value(report); });
+    return promise.get_future().get();
 }
 
 Reply HostFixture::request(std::string_view method, std::string_view path, std::string_view body, std::string_view headers) {

@@ -1,6 +1,7 @@
 #pragma once
 
 #include "app/api.hpp"
+#include "app/reloads.hpp"
 #include "fake_provider/fake_provider.hpp"
 #include "net/server.hpp"
 #include "runtime/host.hpp"
@@ -35,6 +36,8 @@ protected:
     void start_host();
     Result<void> try_start_host();
     void stop_host();
+    /// As `eco2 reload`: reads config_file and environment anew.
+    Result<runtime::ReloadReport> reload();
 
     /// Sends one request and reads the whole reply. `headers` are whole lines with their CRLF.
     Reply request(std::string_view method, std::string_view path, std::string_view body = {}, std::string_view headers = {});
@@ -59,8 +62,11 @@ protected:
     std::unique_ptr<runtime::Host> host_;
 
 private:
+    Result<config::HostConfig> read_config(const std::filesystem::path& data_dir);
+
     net::IoThreads fake_threads_;
     std::unique_ptr<fake::FakeProvider> fake_;
+    std::unique_ptr<app::Reloads> reloads_;
     std::unique_ptr<app::Api> api_;
     std::unique_ptr<net::Server> server_;
     mutable std::mutex log_mutex_;

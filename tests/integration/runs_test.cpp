@@ -208,6 +208,23 @@ TEST_F(Runs, one_idempotency_key_is_one_run_however_it_is_spelt_and_however_ofte
     EXPECT_EQ(request("POST", kSubmit, kUrlBody, "idempotency-key: " + std::string(256, 'k') + "\r\n").status, 422);
 }
 
+TEST_F(Runs, a_form_that_is_sent_again_with_another_boundary_is_the_same_request) {
+    start_host();
+    const auto send = [&](const std::string& boundary, const std::string& path) {
+        const auto body = "--" + boundary + "\r\nContent-Disposition: form-data; name=\"image_url\"\r\n\r\n" +
+                          "https://images.example.com/a.jpg\r\n--" + boundary + "--\r\n";
+        return request(
+            "POST", path, body, "idempotency-key: k\r\ncontent-type: multipart/form-data; boundary=" + boundary + "\r\n");
+    };
+    const auto first = send("one", kSubmit);
+    const auto again = send("two", kSubmit);
+    ASSERT_EQ(again.status, 202) << again.body;
+    EXPECT_EQ(first.body, again.body);
+    EXPECT_NE(again.head.find("idempotent-replayed: true"), std::string::npos) << again.head;
+    const auto other = send("one", "/api/v1/pipelines/plant_triage");
+    EXPECT_EQ(other.status, 422) << "another pipeline's run is no answer: " << other.body;
+}
+
 TEST_F(Runs, nobody_elses_run_is_there) {
     with_users();
     start_host();
@@ -241,6 +258,10 @@ TEST_F(Runs, a_stream_token_opens_one_stream_once) {
     const std::string url(boost::json::parse(made.body).at("stream_url").as_string());
     const auto other = submit(kAnna);
     EXPECT_EQ(request("GET", kSubmit + "/" + other + "/events?" + url.substr(url.find('?') + 1)).status, 401);
+    const auto token = "?" + url.substr(url.find('?') + 1);
+    EXPECT_EQ(request("GET", kSubmit + "/" + id + "/result" + token).status, 401) << "a stream's, nothing else's";
+    EXPECT_EQ(request("POST", kSubmit + "/" + id + "/cancel" + token).status, 401);
+    EXPECT_EQ(request("POST", kSubmit + "/" + id + "/stream-token" + token).status, 401);
     EXPECT_EQ(request("GET", url).status, 200);
     EXPECT_EQ(request("GET", url).status, 401);
 }
@@ -283,7 +304,9 @@ TEST_F(Runs, quotas_hold_on_every_endpoint) {
         EXPECT_NE(refused.head.find("retry-after: "), std::string::npos) << path;
     }
     EXPECT_EQ(request("POST", kSubmit + "/" + first + "/cancel").status, 200);
-    (void)submit();
+    const auto keyed = submit("idempotency-key: k\r\n");
+    EXPECT_EQ(submit("idempotency-key: k\r\n"), keyed) << "a request that was accepted is so again";
+    EXPECT_EQ(request("POST", kSubmit, kUrlBody, "idempotency-key: other\r\n").status, 429);
 }
 
 TEST_F(Runs, another_pipeline_has_the_same_endpoints) {

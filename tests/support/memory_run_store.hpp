@@ -22,13 +22,9 @@ public:
         if (const auto error = next_failure()) {
             return tell(std::move(done), Result<Submitted>(*error));
         }
-        for (const auto& [id, other] : runs) {
-            if (!run.idempotency_key.empty() && other.summary.user_id == run.user_id &&
-                keys_[id].first == run.idempotency_key) {
-                const bool is_same = keys_[id].second == run.fingerprint;
-                return tell(std::move(done),
-                            is_same ? Submitted{id, true} : Result<Submitted>(fail(Errc::idempotency_conflict)));
-            }
+        const auto known = find({run.user_id, run.idempotency_key, run.fingerprint});
+        if (!known || *known) {
+            return tell(std::move(done), known ? Result<Submitted>(**known) : known.error());
         }
         StoredRun stored;
         stored.summary.id = run.id;
@@ -43,6 +39,10 @@ public:
         keys_[run.id] = {run.idempotency_key, run.fingerprint};
         runs[run.id] = std::move(stored);
         tell(std::move(done), Result<Submitted>(Submitted{run.id, false}));
+    }
+
+    void find_submitted(IdempotencyKey key, std::function<void(Result<std::optional<Submitted>>)> done) override {
+        tell(std::move(done), find(key));
     }
 
     void append(RunStep step, std::function<void(Result<void>)> done) override {
@@ -105,6 +105,17 @@ public:
     int operations = 0;
 
 private:
+    Result<std::optional<Submitted>> find(const IdempotencyKey& key) const {
+        for (const auto& [id, run] : runs) {
+            const auto& [own, fingerprint] = keys_.at(id);
+            if (key.key.empty() || own != key.key || run.summary.user_id != key.user_id) {
+                continue;
+            }
+            return fingerprint == key.fingerprint ? Result<std::optional<Submitted>>(Submitted{id, true})
+                                                  : fail(Errc::idempotency_conflict);
+        }
+        return std::nullopt;
+    }
     std::optional<Error> next_failure() {
         const auto found = failures.find(++operations);
         return found == failures.end() ? std::nullopt : std::optional(fail(found->second, "told by the test"));

@@ -8,6 +8,7 @@ namespace {
 struct Health {
     std::string behaviour;
     const eco2_executor_service* executor;
+    const eco2_log_service* log;
     const eco2_sink* sink = nullptr;
     eco2_health table;
     eco2_call call;
@@ -15,11 +16,12 @@ struct Health {
     Health(const eco2_host* host, std::string_view config)
         : behaviour(scaffold::member(config, "behaviour")),
           executor(scaffold::service<eco2_executor_service>(host, ECO2_EXECUTOR_ID)),
+          log(scaffold::service<eco2_log_service>(host, ECO2_LOG_ID)),
           table{sizeof(eco2_health), 0, this, &Health::check},
           call{sizeof(eco2_call), 0, this, [](void*) {}, &Health::cancel, [](void*) {}} {}
 
     eco2_status start() { return ECO2_OK; }
-    void stop() {}
+    void stop() { log->write(log->ctx, ECO2_LOG_INFO, scaffold::text("stopped"), nullptr, 0); }
     const void* interface(std::string_view id) { return id == ECO2_HEALTH_ID ? &table : nullptr; }
 
     static eco2_status check(void* raw, int64_t, const eco2_sink* sink, const eco2_call** out) {

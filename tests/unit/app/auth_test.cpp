@@ -67,6 +67,18 @@ TEST_F(AuthTest, without_users_everybody_is_nobody_whatever_they_claim) {
     EXPECT_EQ(ask("127.0.0.1", {{"x-user-id", kUser}})->user_id, kNobody);
 }
 
+TEST_F(AuthTest, without_users_a_page_of_another_site_starts_nothing) {
+    const Headers evil = {{"host", "127.0.0.1:8080"}, {"origin", "https://evil.example"}};
+    EXPECT_EQ(refused("127.0.0.1", evil).code, Errc::forbidden);
+    EXPECT_EQ(refused("127.0.0.1", {{"host", "127.0.0.1:8080"}, {"origin", "null"}}).code, Errc::forbidden);
+    EXPECT_TRUE(ask("127.0.0.1", evil, "GET")) << "a browser shows it nothing";
+    EXPECT_TRUE(ask("127.0.0.1", {{"host", "127.0.0.1:8080"}, {"origin", "http://127.0.0.1:8080"}}));
+    config_.cors.origins = {"https://evil.example"};
+    EXPECT_TRUE(ask("127.0.0.1", evil));
+    config_.cors.origins = {"*"};
+    EXPECT_TRUE(ask("127.0.0.1", evil));
+}
+
 TEST_F(AuthTest, a_trusted_peer_names_the_user) {
     config_.auth.trusts_header = true;
     const auto caller = ask("10.1.2.3", {{"x-user-id", kUser}, {"x-auth-provider", "kakao"}});

@@ -52,7 +52,9 @@ protected:
                 return request.header("authorization") == "Bearer wrong" ? Result<Caller>(fail(Errc::unauthorized)) : caller;
             },
             [this] { return available; },
-            [this](std::string_view model) -> ProviderDoor* { return model.starts_with("m") ? &provider : nullptr; },
+            [this](std::string_view model) {
+                return std::shared_ptr<ProviderDoor>(std::shared_ptr<void>(), model.starts_with("m") ? &provider : nullptr);
+            },
             [] {
                 return std::vector<std::string>{"m", "m2"};
             },

@@ -5,6 +5,10 @@
 
 #include <gtest/gtest.h>
 
+#include <set>
+#include <string>
+#include <vector>
+
 namespace eco2::app {
 namespace {
 
@@ -46,6 +50,26 @@ TEST(ScanRequest, names_the_field_that_is_wrong) {
         EXPECT_EQ(request.error().code, Errc::invalid_field) << body;
         EXPECT_NE(request.error().detail.find(word), std::string::npos) << request.error().detail;
     }
+}
+
+TEST(ScanRequest, fingerprint_is_of_what_is_asked_for_not_of_how_it_is_written) {
+    const auto json = [](std::string_view body) { return fingerprint_of(parse_scan_request(body).value(), "scan"); };
+    const auto form = [](std::string boundary, std::string image) {
+        const auto body = "--" + boundary + "\r\nContent-Disposition: form-data; name=\"image\"\r\n\r\n" + image + "\r\n--" +
+                          boundary + "--\r\n";
+        return fingerprint_of(parse_scan_form(body, "multipart/form-data; boundary=" + boundary).value(), "scan");
+    };
+    EXPECT_EQ(form("a", "foob"), form("b", "foob"));
+    EXPECT_EQ(form("a", "foob"), json(R"({"image":"data:image/png;base64,Zm9vYg=="})"));
+    EXPECT_NE(form("a", "foob"), form("a", "fooB"));
+    EXPECT_EQ(json(R"({"image_url":"a","user_input":"b"})"), json(R"({ "user_input": "b", "extra": 1, "image_url": "a" })"));
+    const std::vector<std::string> different = {json("{}"),
+                                                json(R"({"user_input":"a"})"),
+                                                json(R"({"model":"a"})"),
+                                                json(R"({"image_url":"a"})"),
+                                                json(R"({"language":"a"})"),
+                                                fingerprint_of({}, "other")};
+    EXPECT_EQ(std::set<std::string>(different.begin(), different.end()).size(), different.size());
 }
 
 TEST(ScanRequest, a_question_has_a_limit) {

@@ -231,8 +231,7 @@ TEST_F(PipelineFileTest, the_default_language_is_there_everywhere_and_no_other_t
 }
 
 TEST_F(PipelineFileTest, what_a_stage_needs_is_asked_for) {
-    for (const std::string line : {"provider = \"openai\"\n",
-                                   "store = \"rules_sqlite\"\n",
+    for (const std::string line : {"store = \"rules_sqlite\"\n",
                                    "engine = \"characters\"\n",
                                    "key = \"vision.classification.middle\"\n",
                                    "unclassified = \"none\"\n",
@@ -245,6 +244,10 @@ TEST_F(PipelineFileTest, what_a_stage_needs_is_asked_for) {
     EXPECT_THAT(with("[result]\nzulu = \"vision\"\nalpha = \"rule.steps\"\n", ""), HasSubstr("result: is missing"));
     EXPECT_THAT(problem(kHead), HasSubstr("stage: is missing"));
     EXPECT_THAT(with("only_if = \"rule\"\n", ""), HasSubstr("otherwise: is never used without only_if"));
+}
+
+TEST_F(PipelineFileTest, a_stage_without_a_provider_leaves_it_to_the_routes) {
+    EXPECT_EQ(with("provider = \"openai\"\n", ""), "no problem");
 }
 
 TEST_F(PipelineFileTest, numbers_are_in_range_and_output_keys_in_the_schema) {

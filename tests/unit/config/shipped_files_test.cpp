@@ -67,9 +67,11 @@ TEST(ShippedFiles, every_key_that_is_known_is_documented) {
     const auto keys = known_host_keys();
     EXPECT_GT(keys.size(), 40U);
     for (const auto& key : keys) {
-        if (key.starts_with("plugin.secrets.") || key == "plugin.keys.file" || key == "auth.jwt.key.env") {
-            const auto last = key.substr(key.rfind('.') + 1);  // shown by an example in the comment
-            EXPECT_TRUE(last == "NAME" || text.find(last + " = \"") != std::string::npos) << key;
+        const auto last = key.substr(key.rfind('.') + 1);
+        if (key.starts_with("plugin.secrets.") || key.starts_with("plugin.keys.") || key == "auth.jwt.key.env") {
+            EXPECT_TRUE(last == "NAME" || text.find(last + " = ") != std::string::npos) << key;  // in a comment's example
+        } else if (key.starts_with("route.policy")) {  // the same table as of all routes
+            EXPECT_TRUE(key == "route.policy" || find(*parsed, "routing.policy." + last) != nullptr) << key;
         } else {
             EXPECT_NE(find(*parsed, key), nullptr) << key << " is not in config/eco2.toml";
         }
@@ -121,6 +123,84 @@ TEST(ShippedFiles, the_defaults_in_the_comments_are_the_defaults) {
     ASSERT_EQ(written->pipelines.size(), 2U) << "a file without the key serves the scan alone";
     EXPECT_EQ(written->pipelines.front(), defaults.pipelines.front());
     EXPECT_TRUE(written->plugins.at(0).is_required);
+    const auto& routing = written->routing;
+    ASSERT_EQ(routing.routes.size(), 1U);
+    EXPECT_EQ(routing.routes[0].policy, RoutePolicy());
+    EXPECT_EQ(routing.routes[0].name, "*");
+    const auto& target = routing.routes[0].targets.at(0);
+    EXPECT_EQ(target.weight, RouteTarget().weight);
+    EXPECT_EQ(target.priority, RouteTarget().priority);
+    EXPECT_EQ(target.context_tokens, RouteTarget().context_tokens);
+    EXPECT_EQ(routing.breaker.failures, defaults.routing.breaker.failures);
+    EXPECT_EQ(routing.breaker.open_min, defaults.routing.breaker.open_min);
+    EXPECT_EQ(routing.breaker.open_max, defaults.routing.breaker.open_max);
+    EXPECT_EQ(routing.retry_share, defaults.routing.retry_share);
+    EXPECT_EQ(routing.retry_floor_per_second, defaults.routing.retry_floor_per_second);
+    EXPECT_EQ(routing.key_probe, defaults.routing.key_probe);
+    EXPECT_EQ(routing.limited_default, defaults.routing.limited_default);
+    EXPECT_EQ(routing.accounts.at(0).models.at(0).quota.requests_per_minute, RateQuota().requests_per_minute);
+}
+
+TEST(ShippedFiles, every_example_loads_with_its_pipelines_and_routes_every_model) {
+    const Environment variables = [](std::string_view name) -> std::optional<std::string> {
+        if (name == "PRIMARY_BASE_URL" || name == "FALLBACK_BASE_URL") {
+            return "http://127.0.0.1:4010/v1";
+        }
+        return name == "FALLBACK_MODEL" ? std::optional<std::string>("gpt-x") : std::nullopt;
+    };
+    std::size_t examples = 0;
+    for (const auto& file : std::filesystem::directory_iterator(kShipped / "examples")) {
+        ++examples;
+        const auto config = load_host_config(file.path(), variables);
+        ASSERT_TRUE(config) << config.error().detail;
+        ASSERT_FALSE(config->routing.routes.empty()) << file.path();
+        EXPECT_EQ(config->routing.routes.back().match, "*") << file.path();
+        ASSERT_FALSE(config->pipelines.empty());
+        for (const auto& pipeline : config->pipelines) {
+            EXPECT_TRUE(load_pipeline(pipeline)) << pipeline;
+        }
+        for (const auto& plugin : config->plugins) {
+            for (const std::string folder : {"seed_directory\":\"", "catalogue\":\""}) {
+                const auto begin = plugin.config_json.find(folder);
+                const auto from = begin + folder.size();
+                EXPECT_TRUE(begin == std::string::npos ||
+                            std::filesystem::exists(plugin.config_json.substr(from, plugin.config_json.find('"', from) - from)))
+                    << file.path() << plugin.config_json;
+            }
+        }
+    }
+    EXPECT_GE(examples, 5U);
+}
+
+TEST(ShippedFiles, the_failover_example_asks_the_primary_then_the_fallback_which_is_the_larger) {
+    const Environment variables = [](std::string_view name) -> std::optional<std::string> {
+        const bool is_ours = name.starts_with("PRIMARY_") || name.starts_with("FALLBACK_");
+        return is_ours ? std::optional("x-" + std::string(name)) : std::nullopt;
+    };
+    const auto config = load_host_config(kShipped / "examples/failover.toml", variables);
+    ASSERT_TRUE(config) << config.error().detail;
+    const auto& targets = config->routing.routes.at(0).targets;
+    ASSERT_EQ(targets.size(), 2U);
+    EXPECT_EQ(targets[0].provider, "primary");
+    EXPECT_EQ(targets[0].model, "");
+    EXPECT_EQ(targets[0].context_tokens, 0);
+    EXPECT_EQ(targets[1].provider, "fallback");
+    EXPECT_EQ(targets[1].model, "x-FALLBACK_MODEL");
+    EXPECT_GT(targets[1].context_tokens, 0);
+    for (const auto& plugin : config->plugins) {
+        EXPECT_TRUE(plugin.is_required);
+    }
+    EXPECT_EQ(config->routing.providers.at(0).keys.at(0).id, "main");
+}
+
+TEST(ShippedFiles, stages_of_shipped_pipelines_leave_the_provider_to_the_routes) {
+    for (const auto& file : std::filesystem::directory_iterator(kShipped / "pipelines")) {
+        const auto pipeline = load_pipeline(file.path());
+        ASSERT_TRUE(pipeline) << pipeline.error().detail;
+        for (const auto& stage : pipeline->stages) {
+            EXPECT_EQ(stage.provider, "") << file.path() << stage.name;
+        }
+    }
 }
 
 TEST(ShippedFiles, every_plant_problem_has_its_rule_and_every_rule_its_problem) {

@@ -106,7 +106,7 @@ TEST_F(FakeControl, the_rate_window_tells_the_truth) {
     const Script over = control.answer({kBody, ""});
     EXPECT_EQ(over.status, 429);
     EXPECT_EQ(header(over, "retry-after"), "40");
-    EXPECT_EQ(header(over, "x-ratelimit-reset-requests"), "40000ms");
+    EXPECT_EQ(header(over, "x-ratelimit-reset-requests"), "40s");
     clock_.now_ += std::chrono::seconds(40);
     EXPECT_EQ(control.answer({kBody, ""}).status, 200);
 }

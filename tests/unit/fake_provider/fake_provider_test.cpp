@@ -102,6 +102,7 @@ protected:
         FakeOptions fake;
         fake.latency.vision_ms = 60;
         fake.latency.answer_ms = 120;
+        fake.fault_scale = 0.02;
         provider_ = std::make_unique<FakeProvider>(threads_, fake);
         const Result<void> started = provider_->start();
         EXPECT_TRUE(started) << (started ? "" : started.error().text());
@@ -319,6 +320,68 @@ TEST_F(FakeProviderServer, many_requests_at_once_all_come_on_time) {
     }
     EXPECT_EQ(provider_->stats().completed, 300U);
     EXPECT_GT(provider_->stats().open_max, 10U);
+}
+
+std::string plain(const std::string& model, const std::string& more = {}) {
+    return R"({"model":")" + model + R"(","messages":[{"role":"user","content":"hello"}])" + more + "}";
+}
+
+TEST_F(FakeProviderServer, models_that_misbehave_by_name_do_so_on_the_wire) {
+    const std::string stream = R"(,"stream":true)";
+    std::string reply;
+    EXPECT_EQ(ending(plain("fault-reset-once", stream), reply), Wire::End::reset);
+    EXPECT_EQ(reply, "");
+    EXPECT_EQ(ask(post("/v1/chat/completions", plain("fault-reset-once"))).substr(0, 12), "HTTP/1.1 200");
+
+    EXPECT_EQ(ending(plain("fault-cut", stream), reply), Wire::End::clean);
+    EXPECT_EQ(reply.find("\r\n0\r\n"), std::string::npos);
+
+    reply.clear();
+    const Clock::time_point start = Clock::now();
+    EXPECT_EQ(ending(plain("fault-stall", stream), reply), Wire::End::clean);
+    EXPECT_GE(Clock::now() - start, milliseconds(600)) << "the silence, scaled";
+    EXPECT_EQ(reply.find("[DONE]"), std::string::npos);
+    EXPECT_NE(reply.find("answer"), std::string::npos);
+}
+
+TEST_F(FakeProviderServer, a_late_first_word_has_its_head_in_time_in_every_dialect) {
+    const std::string gemini = R"({"contents":[{"parts":[{"text":"q"}]}]})";
+    for (const std::string& request : {post("/v1/chat/completions", plain("fault-slow-first-token", R"(,"stream":true)")),
+                                       post("/v1beta/models/fault-slow-first-token:streamGenerateContent?alt=sse", gemini)}) {
+        Wire wire(provider_->port());
+        const Clock::time_point start = Clock::now();
+        wire.send(request);
+        std::string reply;
+        wire.read(
+            reply, milliseconds(5000), [](const std::string& bytes) { return bytes.find("\r\n\r\n") != std::string::npos; });
+        EXPECT_EQ(reply.substr(0, 15), "HTTP/1.1 200 OK");
+        EXPECT_EQ(reply.find("This"), std::string::npos);
+        wire.read(reply, milliseconds(5000), has_whole_reply);
+        EXPECT_GE(Clock::now() - start, milliseconds(400));
+        EXPECT_NE(reply.find("This"), std::string::npos);
+    }
+}
+
+TEST_F(FakeProviderServer, the_bill_has_what_was_handed_over_also_to_who_went_away) {
+    behave(R"({"latency":{"first_token_ms":0,"pacing_ms":20}})");
+    std::string reply;
+    EXPECT_EQ(ending(plain("m", R"(,"stream":true)"), reply, milliseconds(300)), Wire::End::open);
+    ask(post("/v1/chat/completions", plain("m")));
+    ASSERT_TRUE(eventually([](const FakeStats& seen) { return seen.open == 0; }));
+    std::int64_t words = 0;
+    for (std::size_t at = reply.find("\"content\":\""); at != std::string::npos; at = reply.find("\"content\":\"", at + 1)) {
+        words += reply.substr(at + 11, 1) == "\"" ? 0 : 1;
+    }
+    const std::string shown = ask("GET /fake/bill?requests=5 HTTP/1.1\r\nhost: x\r\n\r\n");
+    const json::value bill = json::parse(shown.substr(shown.find("\r\n\r\n") + 4));
+    const json::value& gone = bill.at("requests").at(0);
+    EXPECT_EQ(gone.at("end"), json::value("cancelled"));
+    EXPECT_GT(words, 3);
+    EXPECT_NEAR(gone.at("tokens_out").to_number<double>(), static_cast<double>(words), 2.0) << "a word may be on its way";
+    EXPECT_LT(gone.at("tokens_out").to_number<int>(), 60);
+    EXPECT_EQ(bill.at("requests").at(1).at("tokens_out"), json::value(60));
+    EXPECT_EQ(bill.at("rows").at(0).at("whole"), json::value(1));
+    EXPECT_EQ(bill.at("rows").at(0).at("cancelled"), json::value(1));
 }
 
 TEST(FakeProviderStart, bad_options_and_taken_ports_are_errors) {

@@ -166,14 +166,11 @@ TEST(PlainJpeg, is_a_picture_and_nothing_else) {
     const auto plain = draw({}, ".jpg[strip]");
     const auto progressive = draw({}, ".jpg[strip,interlace]");
     EXPECT_TRUE(is_plain_jpeg(plain));
-    EXPECT_TRUE(is_plain_jpeg(progressive));
+    EXPECT_FALSE(is_plain_jpeg(progressive));
     EXPECT_FALSE(is_plain_jpeg(plain + "x")) << "a byte behind its end";
     EXPECT_FALSE(is_plain_jpeg(plain + plain));
     for (std::size_t cut = 0; cut < plain.size(); ++cut) {
         EXPECT_FALSE(is_plain_jpeg(std::string_view(plain).substr(0, cut))) << cut;
-    }
-    for (std::size_t cut = 0; cut < progressive.size(); ++cut) {
-        EXPECT_FALSE(is_plain_jpeg(std::string_view(progressive).substr(0, cut))) << cut;
     }
     const auto with = [&](const std::string& segment) { return plain.substr(0, 2) + segment + plain.substr(2); };
     EXPECT_FALSE(
@@ -198,6 +195,7 @@ TEST(PlainJpeg, is_a_picture_and_nothing_else) {
         << "something that is no JFIF";
     for (const auto* file : {"bad_images/exif-gps.jpg",
                              "bad_images/exif-orientation-6.jpg",
+                             "bad_images/progressive.jpg",
                              "bad_images/grey.jpg",
                              "bad_images/cmyk.jpg",
                              "bad_images/jpeg-with-trailing-zip.jpg",

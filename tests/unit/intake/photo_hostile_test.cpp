@@ -60,6 +60,13 @@ TEST_F(HostilePhoto, place_and_camera_are_gone) {
     EXPECT_EQ(photo.bytes.find("\xff\xe1"), std::string::npos) << "no APP1 segment";
 }
 
+TEST_F(HostilePhoto, odd_but_legal_photos_come_out_as_baseline_with_three_components) {
+    for (const auto* file : {"progressive.jpg", "grey.jpg", "cmyk.jpg", "ok.webp", "png-renamed.jpg"}) {
+        const auto photo = prepare(intake_, executor_, support_file(std::string("bad_images/") + file)).value();
+        EXPECT_TRUE(is_plain_jpeg(photo.bytes)) << file;
+    }
+}
+
 TEST_F(HostilePhoto, a_photo_on_its_side_is_turned) {
     const auto bytes = support_file("bad_images/exif-orientation-6.jpg");
     const auto lying = check_image_header(bytes, {}).value();

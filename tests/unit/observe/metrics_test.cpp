@@ -65,6 +65,12 @@ TEST(Metrics, every_metric_is_exposed_under_its_name) {
     metrics.eco2_provider_calls_total.with({"openai", "ok"}).add();
     metrics.eco2_provider_tokens_total.with({"openai", "vision", "input"}).add(1'000);
     metrics.eco2_grants_total.with({"written"}).add();
+    metrics.eco2_attempts_total.with({"*", "openai", "ok"}).add();
+    metrics.eco2_attempt_seconds.with({"openai"}).observe(1);
+    metrics.eco2_first_content_seconds.with({"openai"}).observe(1);
+    metrics.eco2_tokens_total.with({"openai", "gpt", "in", "reported"}).add(5);
+    metrics.eco2_cost_usd_total.with({"openai", "estimated"}).add(0.5);
+    metrics.eco2_failovers_total.with({"*"}).add();
     const auto text = metrics.expose();
     for (const auto* line : {"scan_sse_connections_active 1\n",
                              "scan_sse_chain_duration_seconds_count 1\n",
@@ -86,6 +92,12 @@ TEST(Metrics, every_metric_is_exposed_under_its_name) {
                              "eco2_provider_calls_total{outcome=\"ok\",provider=\"openai\"} 1\n",
                              "eco2_provider_tokens_total{kind=\"input\",provider=\"openai\",stage=\"vision\"} 1000\n",
                              "eco2_grants_total{result=\"written\"} 1\n",
+                             "eco2_attempts_total{outcome=\"ok\",provider=\"openai\",route=\"*\"} 1\n",
+                             "eco2_attempt_seconds_count{provider=\"openai\"} 1\n",
+                             "eco2_first_content_seconds_count{provider=\"openai\"} 1\n",
+                             "eco2_tokens_total{direction=\"in\",model=\"gpt\",provider=\"openai\",source=\"reported\"} 5\n",
+                             "eco2_cost_usd_total{provider=\"openai\",source=\"estimated\"} 0.5\n",
+                             "eco2_failovers_total{route=\"*\"} 1\n",
                              "eco2_build_info{version=\"1.2.3\"} 1\n",
                              "# TYPE scan_sse_ttfb_seconds histogram\n"}) {
         EXPECT_THAT(text, HasSubstr(line));

@@ -51,7 +51,7 @@ protected:
             executor_,
             bench_.clock,
             null_log(),
-            [this](std::string_view name) { return name == "scan" ? &bench_.context : nullptr; },
+            [this](std::string_view name) { return name == "scan" ? context() : nullptr; },
             options_);
     }
     void crash_and_recover() {
@@ -65,6 +65,8 @@ protected:
         }
         bench_.executor.run();
     }
+    /// The bench outlives its runs.
+    std::shared_ptr<RunContext> context() { return {std::shared_ptr<void>(), &bench_.context}; }
     void suspend() {
         executor_.is_inline = true;
         runs_->suspend();
@@ -73,7 +75,7 @@ protected:
 
     Result<RunStoreDoor::Submitted> submit(std::string key = {}, std::string fingerprint = {}, std::string user = "user") {
         SubmittedRuns::Submission submission;
-        submission.context = &bench_.context;
+        submission.context = context();
         submission.input = RunBench::input();
         submission.input.user_id = std::move(user);
         submission.idempotency_key = std::move(key);

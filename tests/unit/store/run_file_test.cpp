@@ -156,6 +156,11 @@ TEST_F(RunFileTest, one_key_is_one_run_also_in_one_commit) {
     EXPECT_EQ(std::get<RunOperation::Submit>(foreign.what).outcome->run_id, "d");
     EXPECT_EQ(number("SELECT count(*) FROM runs"), 2);
     EXPECT_TRUE(submit(run_of("e", "key"), kNow + kHour - 1)->is_known);
+    const IdempotencyKey key{run_of("a").user_id, "key", run_of("a").fingerprint};
+    EXPECT_EQ((*file_->find_submitted(key, kNow))->run_id, "a");
+    EXPECT_FALSE(*file_->find_submitted({key.user_id, "another", key.fingerprint}, kNow));
+    EXPECT_FALSE(*file_->find_submitted({"nobody", "key", key.fingerprint}, kNow));
+    EXPECT_EQ(file_->find_submitted({key.user_id, "key", "another"}, kNow).error().code, Errc::idempotency_conflict);
     EXPECT_EQ(submit(run_of("f", "key"), kNow + kHour)->run_id, "f") << "a key lives for an hour";
 }
 

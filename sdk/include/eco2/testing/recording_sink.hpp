@@ -27,6 +27,7 @@ struct RecordedDelta {
     eco2_usage usage{};
     bool has_limits = false;
     eco2_rate_limits limits{};
+    std::uint32_t flags = 0;
 };
 
 struct RecordedResult {
@@ -98,11 +99,12 @@ public:
         const std::lock_guard lock(mutex_);
         return deltas_;
     }
-    /// All text deltas joined.
+    /// All that was said, as text or in chat deltas.
     std::string text() const {
         std::string out;
         for (const RecordedDelta& delta : deltas()) {
-            out += delta.kind == ECO2_DELTA_TEXT ? delta.text : std::string();
+            const bool is_said = delta.kind == ECO2_DELTA_TEXT || delta.kind == ECO2_DELTA_CHAT;
+            out += is_said ? delta.text : std::string();
         }
         return out;
     }
@@ -167,7 +169,8 @@ private:
                            delta.usage != nullptr,
                            delta.usage != nullptr ? *delta.usage : eco2_usage{},
                            delta.limits != nullptr,
-                           delta.limits != nullptr ? *delta.limits : eco2_rate_limits{}};
+                           delta.limits != nullptr ? *delta.limits : eco2_rate_limits{},
+                           delta.flags};
         std::size_t index = 0;
         {
             const std::lock_guard lock(mutex_);

@@ -4,6 +4,7 @@
 #include "eco2/abi/plugin.h"
 #include "eco2/abi/provider.h"
 #include "eco2/abi/reward.h"
+#include "eco2/abi/router.h"
 #include "eco2/abi/rule_store.h"
 #include "eco2/testing/fake_host.hpp"
 
@@ -44,6 +45,7 @@ public:
     const eco2_provider_info* provider_info() const {
         return static_cast<const eco2_provider_info*>(table(ECO2_PROVIDER_INFO_ID));
     }
+    const eco2_router* router() const { return static_cast<const eco2_router*>(table(ECO2_ROUTER_ID)); }
     const eco2_rule_store* rule_store() const { return static_cast<const eco2_rule_store*>(table(ECO2_RULE_STORE_ID)); }
     const eco2_rule_import* rule_import() const { return static_cast<const eco2_rule_import*>(table(ECO2_RULE_IMPORT_ID)); }
     const eco2_reward* reward() const { return static_cast<const eco2_reward*>(table(ECO2_REWARD_ID)); }

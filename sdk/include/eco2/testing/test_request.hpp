@@ -19,6 +19,7 @@ public:
         request_.flags = ECO2_GENERATE_STREAM;
         request_.max_output_tokens = -1;
         request_.temperature = -1;
+        request_.top_p = -1;
         set(request_.model, "test-model");
         set(request_.request_id, "run-1");
     }
@@ -48,6 +49,16 @@ public:
         request_.temperature = value;
         return *this;
     }
+    TestRequest& top_p(double value) {
+        request_.top_p = value;
+        return *this;
+    }
+    /// JSON array of texts that end the answer.
+    TestRequest& stop(std::string_view json) { return set(request_.stop_json, json); }
+    /// JSON object with "tools", "tool_choice" and "parallel_tool_calls".
+    TestRequest& tools(std::string_view json) { return set(request_.tools_json, json); }
+    /// The request as a client wrote it, in the form of OpenAI's chat completions.
+    TestRequest& chat(std::string_view json) { return set(request_.chat_json, json); }
 
     /// Begins a message; the part functions add to the last one.
     TestRequest& message(std::int32_t role) {
@@ -59,6 +70,16 @@ public:
     TestRequest& text(std::string_view text) {
         add_part(ECO2_PART_TEXT, 0, text);
         return *this;
+    }
+    /// A tool call in the form of OpenAI's message.tool_calls[], in an assistant's message.
+    TestRequest& tool_call(std::string_view json) {
+        add_part(ECO2_PART_TOOL_CALL, 0, json);
+        return *this;
+    }
+    /// A whole message: the result of the call with this id.
+    TestRequest& tool_result(std::string_view call_id, std::string_view result) {
+        message(ECO2_ROLE_TOOL).text(result);
+        return set(messages_.back().abi.tool_call_id, call_id);
     }
     TestRequest& image_url(std::string_view url, std::int32_t detail = ECO2_DETAIL_AUTO) {
         add_part(ECO2_PART_IMAGE_URL, detail, url);

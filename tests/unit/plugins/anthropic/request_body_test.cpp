@@ -98,8 +98,9 @@ TEST(AnthropicRequest, configurations_that_are_none_are_refused) {
 TEST(AnthropicRequest, the_capabilities_are_declared) {
     AnthropicCall call;
     const auto* const info = call.instance.provider_info();
-    EXPECT_EQ(eco2::plugin::from_abi(*info->describe(info->self)),
-              R"({"name":"anthropic","capabilities":{"vision":true,"json_schema":true,"streaming":true}})");
+    EXPECT_EQ(
+        eco2::plugin::from_abi(*info->describe(info->self)),
+        R"({"name":"anthropic","capabilities":{"vision":true,"json_schema":true,"streaming":true,"tools":true,"chat":false}})");
 }
 
 }  // namespace

@@ -82,8 +82,9 @@ TEST(GeminiRequest, what_cannot_be_sent_is_the_callers_fault) {
 TEST(GeminiRequest, the_capabilities_follow_the_configuration) {
     GeminiCall call(R"({"base_url":"https://api.test/v1beta","image_urls":false,"schema_by":"mime_type"})");
     const auto* const info = call.instance.provider_info();
-    EXPECT_EQ(eco2::plugin::from_abi(*info->describe(info->self)),
-              R"({"name":"gemini","capabilities":{"vision":true,"json_schema":false,"streaming":true,"image_urls":false}})");
+    EXPECT_EQ(
+        eco2::plugin::from_abi(*info->describe(info->self)),
+        R"({"name":"gemini","capabilities":{"vision":true,"json_schema":false,"streaming":true,"tools":true,"chat":false,"image_urls":false}})");
     EXPECT_FALSE(eco2::gemini::read_options(R"({"base_url":"x"})"));
 }
 

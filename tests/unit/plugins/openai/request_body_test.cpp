@@ -116,9 +116,17 @@ TEST(OpenAiRequest, the_capabilities_follow_the_configuration) {
     const auto describe = [](OpenAiCall& call) {
         return eco2::plugin::from_abi(*call.instance.provider_info()->describe(call.instance.provider_info()->self));
     };
-    EXPECT_EQ(describe(usual), R"({"name":"openai","capabilities":{"vision":true,"json_schema":true,"streaming":true}})");
+    EXPECT_EQ(
+        describe(usual),
+        R"({"name":"openai","capabilities":{"vision":true,"json_schema":true,"streaming":true,"tools":true,"chat":true}})");
     OpenAiCall none(R"({"base_url":"http://127.0.0.1:1","response_format":"none"})");
-    EXPECT_EQ(describe(none), R"({"name":"openai","capabilities":{"vision":true,"json_schema":false,"streaming":true}})");
+    EXPECT_EQ(
+        describe(none),
+        R"({"name":"openai","capabilities":{"vision":true,"json_schema":false,"streaming":true,"tools":true,"chat":true}})");
+    OpenAiCall responses(R"({"base_url":"http://127.0.0.1:1","api":"responses"})");
+    EXPECT_EQ(
+        describe(responses),
+        R"({"name":"openai","capabilities":{"vision":true,"json_schema":true,"streaming":true,"tools":true,"chat":false}})");
 }
 
 TEST(OpenAiRequest, params_that_name_a_member_of_ours_are_refused_with_its_name) {

@@ -1,0 +1,188 @@
+#include "openai/chat_decoder.hpp"
+
+#include "openai/completion.hpp"
+#include "openai/errors.hpp"
+
+#include "eco2/plugin/json.hpp"
+#include "eco2/plugin/upstream_errors.hpp"
+
+#include <algorithm>
+#include <array>
+
+namespace eco2::openai {
+
+using plugin::DeltaWriter;
+using plugin::FinishReason;
+using plugin::json_array;
+using plugin::json_integer;
+using plugin::json_member;
+using plugin::json_text;
+using plugin::Result;
+
+namespace {
+
+// Members of a delta or message that say something besides its text.
+constexpr std::array<std::string_view, 8> kContent{
+    "tool_calls", "function_call", "refusal", "audio", "reasoning_content", "reasoning", "reasoning_details", "images"};
+
+bool is_empty(const boost::json::value& value) {
+    switch (value.kind()) {
+        case boost::json::kind::string: return value.get_string().empty();
+        case boost::json::kind::array: return value.get_array().empty();
+        case boost::json::kind::object: return value.get_object().empty();
+        default: return true;  // null, and the false of some servers
+    }
+}
+
+bool has_content_besides_text(const boost::json::value* said) {
+    return std::any_of(kContent.begin(), kContent.end(), [&](std::string_view name) {
+        const boost::json::value* const value = json_member(said, name);
+        return value != nullptr && !is_empty(*value);
+    });
+}
+
+/// The text of a content that is a text, or a list of parts. Sets `has_more` for parts that are none.
+std::string text_of(const boost::json::value* content, bool& has_more) {
+    if (const auto text = json_text(content)) {
+        return std::string(*text);
+    }
+    std::string out;
+    const boost::json::array* const parts = json_array(content);
+    for (std::size_t index = 0; parts != nullptr && index < parts->size(); ++index) {
+        const boost::json::value& part = (*parts)[index];
+        const auto text = json_text(json_member(&part, "text"));
+        const bool is_text = json_text(json_member(&part, "type")) == "text" && text;
+        has_more = has_more || !is_text;
+        out += is_text ? *text : std::string_view();
+    }
+    return out;
+}
+
+}  // namespace
+
+ChatDecoder::ChatDecoder(bool is_streamed) : is_streamed_(is_streamed), events_(kEventBytesMax) {}
+
+void ChatDecoder::on_head(int, const plugin::Headers& headers) {
+    const std::string_view type = headers.find("content-type");
+    if (type.starts_with("text/event-stream")) {
+        is_streamed_ = true;
+    } else if (type.starts_with("application/json")) {
+        is_streamed_ = false;  // some servers ignore "stream"
+    }
+}
+
+Result<void> ChatDecoder::feed(std::string_view bytes, DeltaWriter& out) {
+    if (!is_streamed_) {
+        body_.append(bytes);
+        return {};
+    }
+    Result<void> taken;
+    const auto state = events_.feed(bytes, [&](const wire::SseEvent& event) {
+        taken = take_event(event.data, out);
+        return taken.has_value();
+    });
+    if (state == wire::SseReader::State::too_long) {
+        return malformed("an event of the stream is longer than 1 MiB");
+    }
+    return taken;
+}
+
+Result<void> ChatDecoder::take_event(std::string_view data, DeltaWriter& out) {
+    if (has_done_mark_ || data.empty()) {
+        return {};
+    }
+    if (data == "[DONE]") {
+        has_done_mark_ = true;
+        return {};
+    }
+    if (const std::optional<std::string_view> text = shortcut_.read(data)) {
+        has_content_ = true;
+        out.chat(data, *text, false);
+        return {};
+    }
+    plugin::JsonDocument<> document;
+    if (!document.parse(data)) {
+        return malformed("an event of the stream is not JSON");
+    }
+    const boost::json::value& chunk = document.value();
+    switch (kind_of(chunk)) {
+        case CompletionKind::error: return classify_in_stream(*json_member(&chunk, "error"));
+        case CompletionKind::ping: return {};
+        case CompletionKind::unknown: return malformed("an event of the stream has no choices");
+        case CompletionKind::choices: break;
+    }
+    if (take_choices(chunk, data, "delta", out)) {
+        shortcut_.learn(data);
+    }
+    return {};
+}
+
+bool ChatDecoder::take_choices(const boost::json::value& completion,
+                               std::string_view json,
+                               std::string_view content,
+                               DeltaWriter& out) {
+    tell_model(completion, has_model_, out);
+    const boost::json::array& choices = completion.at("choices").get_array();
+    const boost::json::value* const first = first_choice(choices);
+    std::string text;
+    bool has_more = false;
+    bool has_finished = false;
+    for (const boost::json::value& choice : choices) {
+        const boost::json::value* const said = json_member(&choice, content);
+        has_more = has_more || has_content_besides_text(said);
+        const std::string words = text_of(json_member(said, "content"), has_more);
+        if (&choice != first) {
+            has_more = has_more || !words.empty();
+            continue;
+        }
+        text = words;
+        const auto refusal = json_text(json_member(said, "refusal"));
+        has_refused_ = has_refused_ || (refusal && !refusal->empty());
+        if (const auto reason = json_text(json_member(&choice, "finish_reason"))) {
+            has_finished = true;
+            finish_reason_ = finish_named(*reason);
+        }
+    }
+    has_content_ = has_content_ || has_more || !text.empty();
+    out.chat(json, text, has_more);
+    const std::optional<plugin::Usage> usage = read_usage(completion);
+    if (usage) {
+        out.usage(*usage);
+    }
+    return first != nullptr && choices.size() == 1 && !has_more && !has_finished && !usage;
+}
+
+Result<void> ChatDecoder::take_whole(DeltaWriter& out) {
+    const std::string_view body = plugin::without_byte_order_mark(body_);
+    plugin::JsonDocument<> document;
+    if (!document.parse(body)) {
+        return malformed("the answer is not JSON");
+    }
+    const boost::json::value& answer = document.value();
+    const CompletionKind kind = kind_of(answer);
+    if (kind == CompletionKind::error) {
+        return classify_in_stream(*json_member(&answer, "error"));
+    }
+    if (kind != CompletionKind::choices || first_choice(answer.at("choices").get_array()) == nullptr) {
+        return malformed("the answer has no choices");
+    }
+    take_choices(answer, body, "message", out);
+    if (!finish_reason_ && has_content_) {
+        finish_reason_ = FinishReason::stop;  // its JSON has come to its end
+    }
+    return {};
+}
+
+Result<FinishReason> ChatDecoder::finish(DeltaWriter& out) {
+    if (!is_streamed_) {
+        if (Result<void> taken = take_whole(out); !taken) {
+            return std::move(taken).error();
+        }
+    }
+    if (!finish_reason_) {
+        return malformed("the answer ended without a finish reason");
+    }
+    return has_refused_ && *finish_reason_ == FinishReason::stop ? FinishReason::refusal : *finish_reason_;
+}
+
+}  // namespace eco2::openai

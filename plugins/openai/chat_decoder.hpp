@@ -1,0 +1,51 @@
+#pragma once
+
+#include "openai/chunk_shortcut.hpp"
+
+#include "eco2/plugin/http_dialect.hpp"
+#include "eco2/wire/sse_reader.hpp"
+
+#include <boost/json/value.hpp>
+
+#include <optional>
+#include <string>
+#include <string_view>
+
+namespace eco2::openai {
+
+/// Passes a chat completion on as it came, event by event or whole, for a client that speaks the upstream's language itself.
+///
+/// Each event with choices becomes one chat delta; comments, pings and `[DONE]` become none. What makes an answer whole, and
+/// what breaks it, is as AnswerDecoder has it. Nothing is filtered.
+///
+/// Limits: an event of 1 MiB.
+class ChatDecoder final : public plugin::Decoder {
+public:
+    explicit ChatDecoder(bool is_streamed);
+
+    void on_head(int status, const plugin::Headers& headers) override;
+    plugin::Result<void> feed(std::string_view bytes, plugin::DeltaWriter& out) override;
+    plugin::Result<plugin::FinishReason> finish(plugin::DeltaWriter& out) override;
+    bool has_ended() const noexcept override { return has_done_mark_ && finish_reason_.has_value(); }
+
+private:
+    plugin::Result<void> take_event(std::string_view data, plugin::DeltaWriter& out);
+    plugin::Result<void> take_whole(plugin::DeltaWriter& out);
+    /// A chunk or a whole completion. `content` is "delta" or "message". True: text of the only choice, and nothing else.
+    bool take_choices(const boost::json::value& completion,
+                      std::string_view json,
+                      std::string_view content,
+                      plugin::DeltaWriter& out);
+
+    bool is_streamed_;
+    bool has_done_mark_ = false;
+    bool has_model_ = false;
+    bool has_refused_ = false;
+    bool has_content_ = false;
+    std::optional<plugin::FinishReason> finish_reason_;
+    wire::SseReader events_;
+    ChunkShortcut shortcut_;
+    std::string body_;
+};
+
+}  // namespace eco2::openai

@@ -1,0 +1,70 @@
+#include "openai/completion.hpp"
+
+#include "eco2/plugin/json.hpp"
+
+namespace eco2::openai {
+
+using plugin::FinishReason;
+using plugin::json_integer;
+using plugin::json_member;
+using plugin::json_text;
+
+FinishReason finish_named(std::string_view name) {
+    if (name == "stop") {
+        return FinishReason::stop;
+    }
+    if (name == "length") {
+        return FinishReason::length;
+    }
+    if (name == "content_filter") {
+        return FinishReason::content_filter;
+    }
+    return name == "tool_calls" || name == "function_call" ? FinishReason::tool : FinishReason::other;
+}
+
+CompletionKind kind_of(const boost::json::value& completion) {
+    const boost::json::value* const error = json_member(&completion, "error");
+    if (error != nullptr && !error->is_null()) {
+        return CompletionKind::error;
+    }
+    if (plugin::json_array(json_member(&completion, "choices")) != nullptr) {
+        return CompletionKind::choices;
+    }
+    const boost::json::object* const members = completion.if_object();
+    return members != nullptr && members->empty() ? CompletionKind::ping : CompletionKind::unknown;
+}
+
+const boost::json::value* first_choice(const boost::json::array& choices) {
+    for (const boost::json::value& choice : choices) {
+        if (json_integer(json_member(&choice, "index")).value_or(0) == 0) {
+            return &choice;
+        }
+    }
+    return nullptr;
+}
+
+std::optional<plugin::Usage> read_usage(const boost::json::value& completion) {
+    const boost::json::value* const told = json_member(&completion, "usage");
+    if (told == nullptr || told->is_null()) {
+        return std::nullopt;
+    }
+    const auto count = [](const boost::json::value* in, std::string_view name) {
+        return json_integer(json_member(in, name)).value_or(-1);
+    };
+    plugin::Usage usage;
+    usage.input_tokens = count(told, "prompt_tokens");
+    usage.output_tokens = count(told, "completion_tokens");
+    usage.cached_input_tokens = count(json_member(told, "prompt_tokens_details"), "cached_tokens");
+    usage.reasoning_tokens = count(json_member(told, "completion_tokens_details"), "reasoning_tokens");
+    return usage;
+}
+
+void tell_model(const boost::json::value& completion, bool& is_told, plugin::DeltaWriter& out) {
+    const auto model = is_told ? std::nullopt : json_text(json_member(&completion, "model"));
+    if (model && !model->empty()) {
+        is_told = true;
+        out.meta({*model, {}, 0, nullptr});
+    }
+}
+
+}  // namespace eco2::openai
