@@ -1,7 +1,6 @@
 #include "app/front_door.hpp"
 
 #include "app/api.hpp"
-#include "base/front_limits.hpp"
 #include "base/hash.hpp"
 #include "base/ids.hpp"
 #include "base/limits.hpp"
