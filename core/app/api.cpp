@@ -94,34 +94,28 @@ std::string pipeline_json(const PipelineDefinition& definition) {
            text_list(stages) + R"(,"submit_url":)" + json_quote(pipeline_path(definition.name)) + "}";
 }
 
-/// Names that a client can rely on: globs stand for names that only the upstreams know.
-std::vector<std::string> named_models(const runtime::Deployment& deployment) {
+/// The exact names among the routes' matches and what their targets are asked for.
+std::vector<std::string> route_models(const runtime::Deployment& deployment) {
     std::vector<std::string> names;
-    const auto add = [&names](const std::string& name) {
-        const bool is_name = !name.empty() && name.find('*') == std::string::npos;
-        if (is_name && std::find(names.begin(), names.end(), name) == names.end()) {
+    if (deployment.routes() == nullptr) {
+        return names;
+    }
+    const auto add = [&](const std::string& name) {
+        if (!name.empty() && name.find('*') == std::string::npos &&
+            std::find(names.begin(), names.end(), name) == names.end()) {
             names.push_back(name);
         }
     };
-    if (deployment.routes() != nullptr) {
-        for (const auto& route : deployment.routes()->definition().routes) {
-            add(route.match);
-            for (const auto& target : route.targets) {
-                if (deployment.routes()->find(target.model) != nullptr) {
-                    add(target.model);
-                }
-            }
+    for (const auto& route : deployment.routes()->definition().routes) {
+        add(route.match);
+        for (const auto& target : route.targets) {
+            add(target.model);
         }
     }
     return names;
 }
 
 }  // namespace
-
-std::int64_t LedgerSpend::spent_picousd(std::string_view caller) const {
-    const auto* ledger = host_.ledger();
-    return ledger == nullptr ? 0 : ledger->spent(caller);
-}
 
 net::ServerResponse json_response(int status, std::string body) {
     net::ServerResponse response;
@@ -203,7 +197,7 @@ FrontDoors Api::front_doors() {
         auto* route = deployment->routes() == nullptr ? nullptr : deployment->routes()->find(model);
         return route == nullptr ? nullptr : std::shared_ptr<ProviderDoor>(std::move(deployment), route);
     };
-    const auto models = [this] { return named_models(*host_.deployment()); };
+    const auto models = [this] { return route_models(*host_.deployment()); };
     return {authenticate, available, find, models, &pipeline_models_, &spend_, host_.threads(), system_clock()};
 }
 

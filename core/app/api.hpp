@@ -14,11 +14,14 @@
 
 namespace eco2::app {
 
-/// What callers of the front door have spent, as the host's ledger has it.
+/// Money as the host's ledger knows it; before there is one, nothing is spent.
 class LedgerSpend final : public SpendDoor {
 public:
     explicit LedgerSpend(runtime::Host& host) : host_(host) {}
-    std::int64_t spent_picousd(std::string_view caller) const override;
+    std::int64_t spent_picousd(std::string_view caller) const override {
+        const auto* ledger = host_.ledger();
+        return ledger == nullptr ? 0 : ledger->spent(caller);
+    }
 
 private:
     runtime::Host& host_;
@@ -50,7 +53,7 @@ private:
     const std::shared_ptr<Access> access_;
     const std::shared_ptr<Admitter> admitter_;
     HostPipelines pipeline_models_;
-    LedgerSpend spend_;
+    const LedgerSpend spend_;
     Router router_;
 };
 

@@ -98,7 +98,8 @@ bool Caller::may_use_pipeline(std::string_view name) const noexcept {
 }
 
 bool Caller::may_use_model(std::string_view name) const noexcept {
-    return models.empty() || std::any_of(models.begin(), models.end(), [&](const auto& glob) { return glob_matches(glob, name); });
+    return models.empty() ||
+           std::any_of(models.begin(), models.end(), [&](const auto& glob) { return glob_matches(glob, name); });
 }
 
 Result<std::shared_ptr<const Authenticator>> Authenticator::make(const config::HostConfig& config,

@@ -1,7 +1,6 @@
 #include "app/front_answer.hpp"
 
 #include "app/run_stream.hpp"
-#include "base/front_limits.hpp"
 #include "base/limits.hpp"
 
 #include <algorithm>

@@ -1,6 +1,5 @@
 #include "app/front_client.hpp"
 
-#include "base/front_limits.hpp"
 #include "base/ids.hpp"
 #include "base/limits.hpp"
 

@@ -1,7 +1,6 @@
 #include "app/front_door.hpp"
 
 #include "app/api.hpp"
-#include "base/front_limits.hpp"
 #include "base/hash.hpp"
 #include "base/ids.hpp"
 #include "base/limits.hpp"
@@ -248,7 +247,7 @@ Result<FrontAnswer::Start> FrontDoor::starter(Work& work) const {
             return pipelines->start(caller, name, request, observer);
         });
     }
-    auto provider = doors_.find(model);
+    const auto provider = doors_.find(model);
     if (provider == nullptr) {
         work.param = "model";
         return no_such_model(model);

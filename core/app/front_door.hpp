@@ -35,7 +35,7 @@ public:
 struct FrontDoors {
     std::function<Result<Caller>(const net::ServerRequest&)> authenticate;
     std::function<Result<void>()> available;  // not_ready, draining
-    /// Null: no route fits. What it gives holds what it needs.
+    /// Null: no route fits. What it gives holds what it needs, over a reload too.
     std::function<std::shared_ptr<ProviderDoor>(std::string_view model)> find;
     /// Exact names, for the list of models.
     std::function<std::vector<std::string>()> models;

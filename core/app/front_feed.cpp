@@ -1,6 +1,6 @@
 #include "app/front_feed.hpp"
 
-#include "base/front_limits.hpp"
+#include "base/limits.hpp"
 
 #include <algorithm>
 #include <utility>

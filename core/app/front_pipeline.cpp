@@ -137,7 +137,8 @@ private:
         note.model = model;
         note.attempts = 1;
         observer_->on_route(note);
-        run_ = Run::start(admission.context, std::move(admission.id), std::move(admission.input), [this] { on_event(); });
+        run_ = Run::start(
+            std::move(admission.context), std::move(admission.id), std::move(admission.input), [this] { on_event(); });
     }
 
     void on_event() {

@@ -99,6 +99,15 @@ inline constexpr auto kReloadTimeout = 120s;         // of the command that asks
 inline constexpr std::size_t kControlQueueMax = 16;  // reloads that wait for the one under way; all would do the same
 inline constexpr auto kTendInterval = 50ms;          // of looking whether replaced instances are free, while there are any
 
+// the OpenAI-compatible front door
+inline constexpr std::size_t kChatJsonDepthMax = 64;            // tools carry JSON Schemas, which nest
+inline constexpr std::size_t kChatPendingBytesMax = 64 * 1024;  // unread by a slow client; beyond it the upstream waits
+inline constexpr auto kChatSilenceMax = 15s;              // before a stream is opened without content: proxies give up at 30
+inline constexpr std::size_t kChatTrailBytesMax = 1'024;  // of x-eco2-trail: proxies take 4 KiB of headers
+inline constexpr std::size_t kRequestIdBytesMax = 128;    // a client's own x-request-id
+inline constexpr std::size_t kMergedAnswersMax = 1'000;   // answers with an Idempotency-Key under way; others go alone
+inline constexpr std::size_t kMergedAnswerBytesMax = 256 * 1024;  // kept of one for late joiners; beyond it none can join
+
 // submitted runs
 inline constexpr auto kDeltaInterval = 100ms;  // words of a model come in one event per so long: durable ones cost a row each
 inline constexpr auto kRunStoreRetryDelay = 500ms;                     // after a write that failed

@@ -1,6 +1,5 @@
 #include "protocol/chat_request.hpp"
 
-#include "base/front_limits.hpp"
 #include "base/limits.hpp"
 #include "base/text.hpp"
 #include "protocol/json_members.hpp"

@@ -67,6 +67,7 @@ RoutedCall::RoutedCall(std::shared_ptr<const WiredRoute> route,
                        std::shared_ptr<const GenerateRequest> request,
                        CallObserver& observer)
     : route_(std::move(route)),
+      pin_(route_->doors.pin ? route_->doors.pin() : nullptr),
       request_(std::move(request)),
       observer_(&observer),
       started_(route_->doors.clock.now()),

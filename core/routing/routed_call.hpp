@@ -83,6 +83,7 @@ private:
     const RouteTarget& target() const { return route_->definition.targets[target_]; }
 
     const std::shared_ptr<const WiredRoute> route_;
+    const std::shared_ptr<const void> pin_;
     const std::shared_ptr<const GenerateRequest> request_;
     CallObserver* observer_;  // null: gone, or told the end
     const Clock::Monotonic started_;

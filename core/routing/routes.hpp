@@ -14,7 +14,8 @@
 
 namespace eco2::routing {
 
-/// What routes are made of. The functions are asked while the routes are made and not later; the rest outlives them.
+/// What routes are made of. Provider, router and may_be_missing are asked while the routes are made and not later;
+/// executor, clock and watcher outlive them.
 struct RouteDoors {
     std::function<ProviderDoor*(std::string_view instance)> provider;
     std::function<RouterDoor*(std::string_view instance)> router;
@@ -23,6 +24,9 @@ struct RouteDoors {
     Executor& executor;
     const Clock& clock;
     AttemptWatcher& watcher;
+    /// What a call holds until its end, so that a reload does not take its targets from under it. Asked with each call, on any
+    /// thread; empty: nothing.
+    std::function<std::shared_ptr<const void>()> pin = {};
 };
 
 /// One route as a provider: tries its targets within one budget, so that whoever asks it sees one call.

@@ -120,7 +120,8 @@ private:
                                   [this](std::string_view id) { return share_of(id) == nullptr && !is_required(id); },
                                   parts_.executor,
                                   system_clock(),
-                                  parts_.attempts};
+                                  parts_.attempts,
+                                  [made = std::weak_ptr<const Deployment>(made_)] { return made.lock(); }};
         auto routes = routing::Routes::make(config().routing, made_->board_, std::move(doors));
         if (!routes) {
             return routes.error();

@@ -61,7 +61,7 @@ public:
     /// In the configuration's order. Lifetime: of the deployment.
     std::vector<RunContext*> contexts() const;
 
-    /// Null: no provider is started. Lifetime: of the deployment; a call over a route keeps it.
+    /// Null: no provider is started. Lifetime: of the deployment, which each call over a route holds.
     const std::shared_ptr<routing::Routes>& routes() const noexcept { return routes_; }
 
     /// A pipeline that is configured and could not be loaded.

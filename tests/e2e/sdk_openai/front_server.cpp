@@ -237,8 +237,9 @@ int run() {
     ScriptedProvider text(threads, false);
     FrontDoors doors{authenticate,
                      [] { return Result<void>(); },
-                     [&](std::string_view model) -> ProviderDoor* {
-                         return model == "unknown" ? nullptr : model.starts_with("text") ? &text : &chat;
+                     [&](std::string_view model) -> std::shared_ptr<ProviderDoor> {
+                         ProviderDoor* provider = model.starts_with("text") ? &text : &chat;
+                         return {std::shared_ptr<void>(), model == "unknown" ? nullptr : provider};
                      },
                      [] {
                          return std::vector<std::string>{"chat", "text"};

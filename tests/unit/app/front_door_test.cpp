@@ -1,6 +1,6 @@
 #include "app/front_door.hpp"
 
-#include "base/front_limits.hpp"
+#include "base/limits.hpp"
 #include "front_fixture.hpp"
 
 #include <boost/json/parse.hpp>
@@ -52,7 +52,9 @@ protected:
                 return request.header("authorization") == "Bearer wrong" ? Result<Caller>(fail(Errc::unauthorized)) : caller;
             },
             [this] { return available; },
-            [this](std::string_view model) -> ProviderDoor* { return model.starts_with("m") ? &provider : nullptr; },
+            [this](std::string_view model) {
+                return std::shared_ptr<ProviderDoor>(std::shared_ptr<void>(), model.starts_with("m") ? &provider : nullptr);
+            },
             [] {
                 return std::vector<std::string>{"m", "m2"};
             },
@@ -61,7 +63,13 @@ protected:
             executor,
             clock});
     }
-    ~FrontDoorTest() override { executor.run(); }
+    /// Whoever still waits goes, as connections do when a server stops.
+    ~FrontDoorTest() override {
+        for (const auto& client : clients_) {
+            client->leave();
+        }
+        executor.run();
+    }
 
     ClientPtr post(std::string body, Headers headers = {}, ClientPtr client = std::make_shared<FakeClient>()) {
         net::ServerRequest request;
@@ -69,6 +77,7 @@ protected:
         request.path = "/v1/chat/completions";
         request.body = std::move(body);
         request.headers = std::move(headers);
+        clients_.push_back(client);
         front->chat(std::make_shared<FakeExchange>(client, std::move(request)));
         return client;
     }
@@ -112,6 +121,9 @@ protected:
     FakePipelines pipelines;
     FakeSpend spend;
     std::shared_ptr<FrontDoor> front;
+
+private:
+    std::vector<ClientPtr> clients_;
 };
 
 TEST_F(FrontDoorTest, a_whole_answer_passes_byte_for_byte_with_its_route) {
