@@ -31,7 +31,6 @@ constexpr auto kRows = std::to_array<Row>({
     {Errc::provider_context_length, 0, kInvalid, "context_length_exceeded"},
     {Errc::provider_refused, 400, kInvalid, "content_policy_violation"},
     {Errc::provider_limited, 0, kRate, "rate_limit_exceeded"},
-    {Errc::provider_rejected, 400, kInvalid, "invalid_request"},
 });
 
 std::string_view type_of(int status) {

@@ -82,7 +82,7 @@ TEST_F(Front, a_pipelines_photo_takes_the_same_way_as_a_scans) {
 
 TEST_F(Front, a_pipelines_failure_is_an_error) {
     start_host();
-    fake(R"({"fault":"status","status":500,"kind":"vision"})");
+    fake(R"({"fault":"status","status":400,"kind":"vision"})");  // a stage's request: no fault of the client's
     const auto reply = chat(kScanAsModel + "}");
     EXPECT_EQ(reply.status, 502);
     EXPECT_EQ(error_of(reply).at("type").as_string(), "server_error");
