@@ -87,6 +87,9 @@ struct RouteDefinition {
     std::string match;                 // model name or glob with `*`; the first route that fits holds
     std::vector<RouteTarget> targets;  // in order of preference, where no router says otherwise
     std::string router;                // plugin instance that orders the targets; empty: their own order
+    /// Made for a provider or model that no [[route]] names: one more try at once, and nobody waits or is refused for what
+    /// earlier requests have met, but for quotas that are configured.
+    bool is_plain = false;
     RoutePolicy policy;
 };
 

@@ -45,10 +45,10 @@ Standing LaneChoice::standing_of(const Lane& lane) const {
     if (contains(want_.keys, lane.key->place)) {
         return Standing::key_left_out;
     }
-    if (!lane.key->health.lets_in(now_)) {
+    if (!want_.is_last_resort && !lane.key->health.lets_in(now_)) {
         return Standing::at_fault;
     }
-    if (!want_.ignores_breaker && !lane.breaker.lets_in(now_)) {
+    if (!want_.is_last_resort && !lane.breaker.lets_in(now_)) {
         return Standing::open;
     }
     return contains(want_.accounts, lane.key->account->id) ? Standing::account_left_out : Standing::usable;
@@ -65,6 +65,10 @@ std::int64_t LaneChoice::tokens_of(const Lane& lane) const noexcept {
 
 bool LaneChoice::has_room(const Lane& lane, Clock::Monotonic when) const noexcept {
     const auto& group = target_.groups[lane.group];
+    if (want_.is_last_resort) {
+        return group.account->meter.has_configured_room(when, want_.tokens) &&
+               group.model->has_configured_room(when, want_.tokens) && lane.key->meter.has_configured_room(when, want_.tokens);
+    }
     return group.account->meter.has_room(when, want_.tokens) && group.model->has_room(when, want_.tokens) &&
            lane.key->meter.has_room(when, want_.tokens);
 }

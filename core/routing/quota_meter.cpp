@@ -50,6 +50,14 @@ bool QuotaMeter::has_room(Clock::Monotonic when, std::int64_t tokens) const noex
     return left.requests >= 1 && left.tokens >= capped(tokens);
 }
 
+bool QuotaMeter::has_configured_room(Clock::Monotonic when, std::int64_t tokens) const noexcept {
+    const auto used = window_.used(when);
+    const auto has = [](std::int64_t limit, std::int64_t taken, std::int64_t more) {
+        return limit <= 0 || taken + std::min(more, limit) <= limit;
+    };
+    return has(configured_.requests_per_minute, used.requests, 1) && has(configured_.tokens_per_minute, used.tokens, tokens);
+}
+
 double QuotaMeter::share_left(Clock::Monotonic now) const noexcept {
     if (!has_limit()) {
         return 1;

@@ -39,6 +39,8 @@ public:
     Room room(Clock::Monotonic when) const noexcept;
     /// Room for one request. One that needs more tokens than the limit is has room when nothing else does.
     bool has_room(Clock::Monotonic when, std::int64_t tokens) const noexcept;
+    /// Likewise by the configured limits alone, whatever the upstream has said.
+    bool has_configured_room(Clock::Monotonic when, std::int64_t tokens) const noexcept;
     /// Of requests or tokens, whichever is shorter: 0 to 1; 1 where no limit is known.
     double share_left(Clock::Monotonic now) const noexcept;
     /// `tokens`, but not more than the limit.

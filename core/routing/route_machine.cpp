@@ -176,7 +176,7 @@ std::optional<RouteMachine::Step> RouteMachine::ask_preferred(Clock::Monotonic n
 }
 
 /// Nothing: it may not be asked now; why is in `denied_`, unless it is behind us.
-std::optional<RouteMachine::Step> RouteMachine::ask(std::size_t index, Clock::Monotonic now, bool ignores_breaker) {
+std::optional<RouteMachine::Step> RouteMachine::ask(std::size_t index, Clock::Monotonic now, bool is_last_resort) {
     auto& tried = tried_[index];
     if (tried.is_left) {
         return std::nullopt;
@@ -195,7 +195,7 @@ std::optional<RouteMachine::Step> RouteMachine::ask(std::size_t index, Clock::Mo
                                  .accounts = &tried.limited_accounts,
                                  .keys = &tried.bad_keys,
                                  .place = place_ != nullptr && place_target_ == index ? place_.get() : nullptr,
-                                 .ignores_breaker = ignores_breaker,
+                                 .is_last_resort = is_last_resort,
                                  .is_retry = attempts_ > 0};
     auto answer = board_.ask(want);
     if (auto* pass = std::get_if<std::unique_ptr<TargetBoard::Pass>>(&answer)) {
@@ -239,26 +239,16 @@ RouteMachine::Step RouteMachine::begin(std::size_t index, std::unique_ptr<Target
 RouteMachine::Step RouteMachine::none_left(Clock::Monotonic now) {
     using Why = TargetBoard::Denial::Why;
     std::vector<std::size_t> limited;
-    bool is_any_open = false;
     for (std::size_t i = 0; i < denied_.size(); ++i) {
         if (denied_[i].denial.why == Why::limited) {
             limited.push_back(i);
         }
-        is_any_open = is_any_open || denied_[i].denial.why == Why::circuit_open;
     }
-    if (!limited.empty()) {
+    const bool is_told = route_.is_plain && route_.policy.queue_max == 0;  // limits that are known by hearsay alone
+    if (!limited.empty() && !is_told) {
         return in_queue(limited, now);
     }
-    if (is_any_open) {
-        return last_resort(now);
-    }
-    if (!denied_.empty() && attempts_ == 0) {
-        note(now, denied_.front().target, "all keys were refused by the upstream");
-        return over(made(Errc::provider_key,
-                         FaultClass::key_fault,
-                         "all keys of " + name_of(denied_.front().target) + " were refused by the upstream"));
-    }
-    return another_round(now);
+    return denied_.empty() ? another_round(now) : last_resort(now);
 }
 
 /// Waits where the turn comes first.
@@ -294,34 +284,32 @@ RouteMachine::Step RouteMachine::in_queue(const std::vector<std::size_t>& limite
     return wait_until(std::clamp(ready_at, soonest, std::max(soonest, std::min(queued_until_, now + std::chrono::seconds(1)))));
 }
 
-/// Every target is thought to be down. One attempt is made all the same, since nobody else can answer; but no more than one.
+/// Every target is thought to be down, or its keys to be refused. One attempt is made all the same, since nobody else can
+/// answer; but no more than one.
 RouteMachine::Step RouteMachine::last_resort(Clock::Monotonic now) {
-    auto soonest = Clock::Monotonic::max();
+    if (attempts_ > 0) {
+        const bool can_others = std::any_of(
+            tried_.begin(), tried_.end(), [](const Tried& tried) { return tried.is_left && !tried.is_left_for_good; });
+        return can_others ? another_round(now) : over();
+    }
     const auto denied = std::exchange(denied_, {});
+    is_last_resort_ = !route_.is_plain;
     for (const auto& [index, denial] : denied) {
-        soonest = std::min(soonest, denial.ready_at);
-        if (attempts_ == 0 && denial.why == TargetBoard::Denial::Why::circuit_open) {
-            is_last_resort_ = true;
-            if (auto step = ask(index, now, true)) {
-                trail_.add(now, route_.name, "as a last resort");
-                return std::move(*step);
-            }
+        if (auto step = ask(index, now, true)) {
+            trail_.add(now, route_.name, "as a last resort");
+            return std::move(*step);
         }
     }
-    if (attempts_ > 0) {
-        return another_round(now);
-    }
-    return over(made(Errc::provider_overloaded,
-                     FaultClass::overloaded,
-                     "every target of route " + route_.name + " is down",
-                     ms_until(soonest, now)));
+    return over(made(Errc::provider_overloaded, FaultClass::overloaded, "every target of route " + route_.name + " is down"));
 }
 
 RouteMachine::Step RouteMachine::another_round(Clock::Monotonic now) {
     const bool is_worth_it = error_.fault == FaultClass::overloaded || error_.fault == FaultClass::limited ||
                              error_.fault == FaultClass::provider_fault;
     const bool can_any = std::any_of(tried_.begin(), tried_.end(), [](const Tried& tried) { return !tried.is_left_for_good; });
-    if (attempts_ == 0 || attempts_ >= route_.policy.attempts || !is_worth_it || !can_any || is_last_resort_) {
+    // A plain route does not wait for a limit to pass: its asker hears of it at once.
+    const bool is_waste = route_.is_plain && error_.fault == FaultClass::limited && error_.error.retry_after_ms < 0;
+    if (attempts_ == 0 || attempts_ >= route_.policy.attempts || is_waste || !is_worth_it || !can_any || is_last_resort_) {
         return over();
     }
     const auto& policy = route_.policy;

@@ -108,7 +108,7 @@ private:
     Step wait_until(Clock::Monotonic until);
     bool has_leave(Clock::Monotonic now);
     std::optional<Step> ask_preferred(Clock::Monotonic now);
-    std::optional<Step> ask(std::size_t index, Clock::Monotonic now, bool ignores_breaker = false);
+    std::optional<Step> ask(std::size_t index, Clock::Monotonic now, bool is_last_resort = false);
     Step none_left(Clock::Monotonic now);
     Step in_queue(const std::vector<std::size_t>& limited, Clock::Monotonic now);
     Step last_resort(Clock::Monotonic now);

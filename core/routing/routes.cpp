@@ -9,6 +9,14 @@
 namespace eco2::routing {
 namespace {
 
+constexpr std::chrono::milliseconds kPlainBackoff{200};
+
+bool has_key_quota(const ProviderDefinition& provider) {
+    return std::any_of(provider.keys.begin(), provider.keys.end(), [](const KeyDefinition& key) {
+        return key.quota.requests_per_minute > 0 || key.quota.tokens_per_minute > 0;
+    });
+}
+
 class Route final : public RoutedProvider {
 public:
     explicit Route(std::shared_ptr<const WiredRoute> wired) : wired_(std::move(wired)) {}
@@ -99,8 +107,20 @@ private:
         RouteTable& table_;
     };
 
-    static RouteDefinition one_target_route(std::string name, std::string provider) {
+    /// For what no [[route]] names: a fault is told soon, and limits are waited for only where they are configured.
+    RouteDefinition one_target_route(std::string name, std::string provider) const {
+        const bool has_quota =
+            !definition_.accounts.empty() || std::any_of(definition_.providers.begin(),
+                                                         definition_.providers.end(),
+                                                         [](const ProviderDefinition& one) { return has_key_quota(one); });
         RouteDefinition route;
+        route.is_plain = true;
+        route.policy.attempts = 2;
+        route.policy.backoff_base = kPlainBackoff;
+        // Leaving a slow provider helps only where another one could answer.
+        route.policy.headers = route.policy.first_content = route.policy.between_contents = route.policy.whole =
+            route.policy.total;
+        route.policy.queue_max = has_quota ? route.policy.queue_max : 0;
         route.name = std::move(name);
         route.match = "*";
         route.targets.push_back({.provider = std::move(provider), .model = {}});

@@ -56,8 +56,9 @@ public:
         const std::vector<std::string>* accounts = nullptr;  // quota groups that this request has found limited: left out
         const std::vector<std::uint32_t>* keys = nullptr;    // keys that it has found at fault: left out
         const Place* place = nullptr;                        // its turn, where it has waited
-        bool ignores_breaker = false;                        // for a last resort
-        bool is_retry = false;                               // not its first attempt: take_retry() has allowed it
+        /// Nobody else can be asked: open breakers, refused keys and what an upstream has said of its limits do not count.
+        bool is_last_resort = false;
+        bool is_retry = false;  // not its first attempt: take_retry() has allowed it
     };
 
     /// Leave for one attempt. Dropping it without a settle counts as cancelled and gives the tokens back, not the request.

@@ -131,7 +131,7 @@ private:
             want.place = places_[chosen].place.get();
         }
         want.tokens = static_cast<std::int64_t>(random_() % 3'000);
-        want.ignores_breaker = random_() % 16 == 0;
+        want.is_last_resort = random_() % 16 == 0;
         const std::vector<std::uint32_t> keys{static_cast<std::uint32_t>(random_() % 2)};
         want.keys = random_() % 4 == 0 ? &keys : nullptr;
         auto answer = board_->ask(want);

@@ -458,6 +458,87 @@ TEST(RoutedCall, cut_attempts_are_booked_as_estimates_and_refused_ones_as_nothin
     EXPECT_EQ(f.records.attempts[1].output_tokens, 0);
 }
 
+/// No [[route]] at all: the first provider is asked, and what it says is told soon.
+class PlainRoute : public testing::Test {
+protected:
+    PlainRoute() { f.definition.routes.clear(); }
+    RoutingFixture f;
+};
+
+TEST_F(PlainRoute, failure_is_repeated_once_and_told_within_half_a_second) {
+    for (int i = 0; i < 6; ++i) {
+        const auto begun = f.clock.now();
+        const auto asker = f.ask();
+        for (int step = 0; step < 60 && asker->ends == 0; ++step) {
+            if (auto* call = f.providers.calls.back().get(); call->observer != nullptr) {
+                i % 2 == 0 ? call->broken() : call->overloaded();
+            }
+            f.pass(10ms);
+        }
+        ASSERT_EQ(asker->ends, 1) << i;
+        EXPECT_LE(f.clock.now() - begun, 500ms) << i;
+        EXPECT_LE(asker->attempts, 2) << i;
+    }
+}
+
+TEST_F(PlainRoute, what_earlier_requests_have_met_keeps_nobody_from_asking) {
+    for (int i = 0; i < 4; ++i) {
+        const auto limited = f.ask();
+        f.providers.last().limited(-1);
+        f.pass(1ms);
+        EXPECT_EQ(limited->ends, 1) << i;
+        const auto refused = f.ask();
+        f.providers.last().fail(FaultClass::key_fault, Errc::provider_key, 401);
+        f.pass(1ms);
+        EXPECT_EQ(refused->ends, 1) << i;
+        EXPECT_EQ(refused->error->error.code, Errc::provider_key) << i;
+    }
+    EXPECT_EQ(f.providers.calls.size(), 8U);
+    const auto asker = f.ask();
+    f.providers.last().text("x");
+    f.providers.last().done();
+    EXPECT_TRUE(asker->is_answered());
+}
+
+TEST_F(PlainRoute, slow_provider_is_waited_for_as_long_as_the_request_may_take) {
+    const auto asker = f.ask();
+    f.pass(100s);
+    EXPECT_EQ(asker->ends, 0);
+    f.pass(21s);
+    EXPECT_EQ(asker->ends, 1);
+}
+
+TEST_F(PlainRoute, configured_quota_is_waited_for) {
+    f.definition.providers[0].keys = {{"k", "", {1, 0}}};
+    const auto first = f.ask();
+    f.providers.last().text("x");
+    f.providers.last().done();
+    const auto second = f.ask();
+    EXPECT_EQ(f.providers.calls.size(), 1U);
+    EXPECT_EQ(second->ends, 0);
+}
+
+/// Nobody else can answer: one request makes one attempt, not four.
+TEST(RoutedCall, open_breakers_everywhere_leave_one_attempt_as_a_last_resort) {
+    RoutingFixture f;
+    for (int i = 0; i < 8; ++i) {
+        const auto asker = f.ask();
+        while (asker->ends == 0) {
+            if (auto* call = f.providers.calls.back().get(); call->observer != nullptr) {
+                call->overloaded();
+            }
+            f.pass(50ms);
+        }
+    }
+    const auto before = f.providers.calls.size();
+    const auto asker = f.ask();
+    ASSERT_EQ(f.providers.calls.size(), before + 1);
+    f.providers.last().overloaded();
+    f.pass(60s);
+    EXPECT_EQ(asker->ends, 1);
+    EXPECT_EQ(f.providers.calls.size(), before + 1);
+}
+
 /// Whatever providers do, a request makes no more attempts than it may, ends once and in time, and a success is a whole answer.
 TEST(RoutedCall, no_mixture_of_faults_passes_the_budget) {
     const std::string whole = "the whole answer in some words";

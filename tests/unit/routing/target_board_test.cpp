@@ -224,7 +224,7 @@ TEST_F(TargetBoardTest, overload_and_faults_and_time_outs_open_the_breaker_and_n
     EXPECT_EQ(denial_.why, Why::circuit_open);
     EXPECT_EQ(wait(), 2'000ms);
     auto last_resort = want("alone");
-    last_resort.ignores_breaker = true;
+    last_resort.is_last_resort = true;
     EXPECT_NE(ask(last_resort), nullptr);
     auto other = want("alone");
     other.model = "n";
