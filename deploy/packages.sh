@@ -8,6 +8,9 @@ build_packages=(g++ cmake ninja-build ccache pkg-config git ca-certificates
     libjwt-dev libpoco-dev libsqlite3-dev prometheus-cpp-dev libvips-dev rapidjson-dev)
 test_packages=(libgtest-dev libgmock-dev libbenchmark-dev clang-16 clang-format-14 chromium curl file nginx-light python3)
 
+# The official OpenAI SDK runs in a test. A Node of another source is as good: Debian's npm would replace it.
+command -v npm >/dev/null || test_packages+=(nodejs npm)
+
 case "${1:-}" in
     build) wanted=("${build_packages[@]}") ;;
     test) wanted=("${build_packages[@]}" "${test_packages[@]}") ;;
