@@ -122,7 +122,7 @@ private:
             route.policy.total;
         route.policy.queue_max = has_quota ? route.policy.queue_max : 0;
         route.name = std::move(name);
-        route.match = "*";
+        route.match.assign(1, '*');  // an assigned literal makes g++ 12 warn of an overlap
         route.targets.push_back({.provider = std::move(provider), .model = {}});
         return route;
     }
