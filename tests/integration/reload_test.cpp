@@ -164,6 +164,24 @@ TEST_F(Reload, instance_is_replaced_while_its_call_is_open) {
     EXPECT_TRUE(eventually([&] { return running_instances() == 4; }));
 }
 
+/// The second attempt of a call that began before a reload finds its target, although the configuration no longer has it.
+TEST_F(Reload, chat_in_flight_makes_its_further_attempts_on_what_it_began_with) {
+    start_host();
+    fake(R"({"script":[{"fault":"status","status":500,"delay_ms":400}]})");
+    const auto before = fake_stats().requests;
+    Reply reply;
+    std::thread client([&] {
+        reply = request("POST", "/v1/chat/completions", R"({"model":"m","messages":[{"role":"user","content":"hi"}]})");
+    });
+    EXPECT_TRUE(eventually([&] { return fake_stats().requests > before; }));
+    edit(config_file, "id = \"openai\"", "id = \"other\"\nplugin = \"openai\"");
+    EXPECT_EQ(reloaded().stopping, Texts({"openai"}));
+    client.join();
+    EXPECT_EQ(reply.status, 200) << reply.body;
+    EXPECT_EQ(fake_stats().requests, before + 2);
+    EXPECT_TRUE(eventually([&] { return running_instances() == host_->deployment()->instances().size(); }));
+}
+
 TEST_F(Reload, call_that_outlasts_the_drain_time_is_cut_off) {
     edit(config_file, "#drain_timeout_ms = 130_000", "drain_timeout_ms = 100");
     start_host();
