@@ -306,7 +306,11 @@ void FrontDoor::start(const WorkPtr& work, const FrontAnswer::Start& start) {
     options.ticket = std::move(*ticket);
     const auto answer = FrontAnswer::make(doors_.executor, std::move(options));
     if (!work->idempotency_key.empty()) {
-        (void)merge_->add(caller_name(work->caller) + '\n' + work->idempotency_key, work->body_hash, answer);
+        const bool is_first = merge_->add(caller_name(work->caller) + '\n' + work->idempotency_key, work->body_hash, answer);
+        // An equal one of another thread may have begun since this one looked.
+        if (!is_first && join_equal(work)) {
+            return;
+        }
     }
     (void)client.join(answer);
     answer->start(start);

@@ -34,7 +34,8 @@ public:
 
     // the answer's side
     void open(net::ServerResponse head);
-    /// `append` gets the bytes to append to, and does nothing else: it runs under the lock. Returns how many its only reader has not read; 0 where the answer is kept.
+    /// `append` gets the bytes to append to, and does nothing else: it runs under the lock. Returns how many its only reader
+    /// has not read; 0 where the answer is kept.
     template <class Append>
     std::size_t write(Append&& append) {
         std::size_t waiting = 0;

@@ -63,11 +63,11 @@ inline constexpr std::size_t kProviderTextBytesMax = 256 * 1024;  // a stage's a
 inline constexpr std::size_t kModelNameBytesMax = 200;  // as an upstream tells it: it stands in every result and log line
 
 // routing
-inline constexpr std::size_t kTrailBytesMax = 2 * 1024;             // of one request: some twenty decisions
-inline constexpr std::size_t kHeldChunksMax = 64;                   // start-up events held back until the first content
-inline constexpr std::size_t kHeldBytesMax = 256 * 1024;            // of them; beyond it they count as content
-inline constexpr std::size_t kPrefixHashBytesMax = 1'024;           // providers cache prompts from about 1,024 tokens on
-inline constexpr std::int64_t kReservedOutputTokens = 1'024;        // where a request does not say how long its answer may be
+inline constexpr std::size_t kTrailBytesMax = 2 * 1024;       // of one request: some twenty decisions
+inline constexpr std::size_t kHeldChunksMax = 64;             // start-up events held back until the first content
+inline constexpr std::size_t kHeldBytesMax = 256 * 1024;      // of them; beyond it they count as content
+inline constexpr std::size_t kPrefixHashBytesMax = 1'024;     // providers cache prompts from about 1,024 tokens on
+inline constexpr std::int64_t kReservedOutputTokens = 1'024;  // where a request does not say how long its answer may be
 inline constexpr std::size_t kTargetsKept =
     4'096;  // provider and model pairs; clients choose model names; idle ones are dropped
 inline constexpr std::chrono::milliseconds kToldWaitMax{3'600'000};  // of what an upstream tells: a day's limit is tried hourly

@@ -9,6 +9,7 @@
 
 #include <signal.h>
 
+#include <algorithm>
 #include <cstdlib>
 #include <fstream>
 #include <iterator>
@@ -116,7 +117,8 @@ std::int64_t Programs::fake_count(std::string_view name) const {
 
 Programs::Arguments Programs::serve_arguments(const Arguments& more) const {
     Arguments arguments{"serve", "--data", data_dir};
-    if (fs::exists(config_file)) {
+    const bool has_own = std::find(more.begin(), more.end(), "--config") != more.end();
+    if (!has_own && fs::exists(config_file)) {
         arguments.insert(arguments.end(), {"--config", config_file});
     }
     arguments.insert(arguments.end(), more.begin(), more.end());
@@ -130,9 +132,9 @@ void Programs::wait_until_listening() {
 }
 
 void Programs::start_serve(const Arguments& more) {
-    Arguments arguments = serve_arguments({"--listen", "127.0.0.1:0"});
-    arguments.insert(arguments.end(), more.begin(), more.end());
-    serve_process = start(arguments);
+    Arguments all{"--listen", "127.0.0.1:0"};
+    all.insert(all.end(), more.begin(), more.end());
+    serve_process = start(serve_arguments(all));
     wait_until_listening();
     ASSERT_TRUE(serve_process->err_has(R"("msg":"ready")")) << serve_process->err();
 }

@@ -44,7 +44,7 @@ protected:
         config.insert(config.find(last_line) + last_line.size(), GetParam().config);
         std::ofstream(config_file) << config;
         std::string pipeline = read_file(folder / "pipelines" / "scan.toml");
-        replace_all(pipeline, "provider = \"openai\"", "provider = \"" + GetParam().instance + "\"");
+        replace_all(pipeline, "kind = \"infer\"", "kind = \"infer\"\nprovider = \"" + GetParam().instance + "\"\n#");
         std::ofstream(folder / "pipelines" / "scan.toml") << pipeline;
         environment["OTHER_API_KEY"] = "test-key-other-0123456789";
         environment["FAKE_ORIGIN"] = environment["OPENAI_BASE_URL"].substr(0, environment["OPENAI_BASE_URL"].size() - 3);

@@ -33,7 +33,7 @@ TEST(Manifest, whole_one_is_read) {
     ASSERT_TRUE(manifest) << manifest.error().text();
     EXPECT_EQ(manifest->id, "openai");
     EXPECT_EQ(manifest->version, "1.2.0");
-    EXPECT_EQ(manifest->abi_draft, 1);
+    EXPECT_EQ(manifest->abi_draft, 2);
     EXPECT_EQ(manifest->file, "openai.so");
     EXPECT_EQ(manifest->sha256, kHash);
     EXPECT_EQ(manifest->interfaces.size(), 2U);
