@@ -14,6 +14,13 @@ namespace {
 
 using Texts = std::vector<std::string>;
 
+// Sanitizers keep freed memory for a while: how much a process holds says nothing then.
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+constexpr bool kMemoryTells = false;
+#else
+constexpr bool kMemoryTells = true;
+#endif
+
 std::size_t open_descriptors() {
     std::size_t count = 0;
     for ([[maybe_unused]] const auto& entry : std::filesystem::directory_iterator("/proc/self/fd")) {
@@ -366,7 +373,7 @@ TEST_F(Reload, hundred_of_them_under_load_lose_nothing_and_leave_nothing) {
     EXPECT_LE(process_status("Threads"), threads);
     // A deployment holds some 200 KiB of prompts and schemas: 80 that were kept would be 16 MiB.
     const auto grown = process_status("VmRSS") - memory;
-    EXPECT_LT(grown, 8 * 1024) << "KiB, from " << memory;
+    EXPECT_TRUE(!kMemoryTells || grown < 8 * 1024) << grown << " KiB, from " << memory;
     RecordProperty("grown_kib", static_cast<int>(grown));
     RecordProperty("requests", done.load());
 }
@@ -385,7 +392,8 @@ TEST_F(Reload, two_hundred_of_them_alone_hold_no_memory) {
     reload_some(40, 240);
     const auto grown = process_status("VmRSS") - memory;
     RecordProperty("grown_kib", static_cast<int>(grown));
-    EXPECT_LT(grown, 4 * 1024) << "KiB, from " << memory;  // the test's own copy of the log is some 400 of them
+    EXPECT_TRUE(!kMemoryTells || grown < 4 * 1024)
+        << grown << " KiB, from " << memory;  // the test's own copy of the log is some 400 of them
 }
 
 }  // namespace
