@@ -153,7 +153,7 @@ TEST_F(Front, models_are_the_pipelines_where_no_route_has_a_name) {
 
 TEST_F(Front, equal_requests_on_many_connections_are_one_upstream_call) {
     start_host();
-    fake(R"({"latency":{"first_token_ms":300}})");
+    fake(R"({"latency":{"answer_ms":2000,"first_token_ms":1500}})");
     const auto before = fake_stats().requests;
     std::vector<std::thread> clients;
     std::vector<Reply> replies(6);
