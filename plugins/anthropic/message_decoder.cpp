@@ -21,8 +21,6 @@ using plugin::Result;
 
 namespace {
 
-constexpr std::size_t kEventBytesMax = 1024 * 1024;
-
 FinishReason stop_named(std::string_view name, bool is_only_schema) {
     if (name == "end_turn" || name == "stop_sequence") {
         return FinishReason::stop;
@@ -44,32 +42,14 @@ void set_count(std::int64_t& count, const boost::json::value* usage, std::string
 
 }  // namespace
 
-MessageDecoder::MessageDecoder(bool is_streamed, std::string_view schema_tool)
-    : is_streamed_(is_streamed), tools_(schema_tool), events_(kEventBytesMax) {}
+MessageDecoder::MessageDecoder(bool is_streamed, std::string_view schema_tool) : reader_(is_streamed), tools_(schema_tool) {}
 
 void MessageDecoder::on_head(int, const plugin::Headers& headers) {
-    const std::string_view type = headers.find("content-type");
-    if (type.starts_with("text/event-stream")) {
-        is_streamed_ = true;
-    } else if (type.starts_with("application/json")) {
-        is_streamed_ = false;
-    }
+    reader_.on_head(headers);
 }
 
 Result<void> MessageDecoder::feed(std::string_view bytes, DeltaWriter& out) {
-    if (!is_streamed_) {
-        body_.append(bytes);
-        return {};
-    }
-    Result<void> taken;
-    const auto state = events_.feed(bytes, [&](const wire::SseEvent& event) {
-        taken = take_event(event.data, out);
-        return taken.has_value();
-    });
-    if (state == wire::SseReader::State::too_long) {
-        return malformed("an event of the stream is longer than 1 MiB");
-    }
-    return taken;
+    return reader_.feed(bytes, [&](std::string_view data) { return take_event(data, out); });
 }
 
 Result<void> MessageDecoder::take_event(std::string_view data, DeltaWriter& out) {
@@ -144,7 +124,7 @@ Result<void> MessageDecoder::take_block_delta(const boost::json::value& event, D
 
 Result<void> MessageDecoder::take_whole(DeltaWriter& out) {
     plugin::JsonDocument<> document;
-    if (!document.parse(plugin::without_byte_order_mark(body_))) {
+    if (!document.parse(reader_.whole())) {
         return malformed("the answer is not JSON");
     }
     const boost::json::value& message = document.value();
@@ -215,7 +195,7 @@ void MessageDecoder::take_stop(const boost::json::value* told, DeltaWriter& out)
 }
 
 Result<FinishReason> MessageDecoder::finish(DeltaWriter& out) {
-    if (!is_streamed_) {
+    if (!reader_.is_streamed()) {
         if (Result<void> taken = take_whole(out); !taken) {
             return std::move(taken).error();
         }

@@ -2,8 +2,8 @@
 
 #include "anthropic/tool_uses.hpp"
 
+#include "eco2/plugin/answer_reader.hpp"
 #include "eco2/plugin/http_dialect.hpp"
-#include "eco2/wire/sse_reader.hpp"
 
 #include <boost/json/value.hpp>
 
@@ -42,7 +42,7 @@ private:
     void report_usage(plugin::DeltaWriter& out);
     void take_stop(const boost::json::value* told, plugin::DeltaWriter& out);
 
-    bool is_streamed_;
+    plugin::AnswerReader reader_;
     bool has_stopped_ = false;
     bool has_model_ = false;
     std::optional<plugin::FinishReason> finish_reason_;
@@ -50,8 +50,6 @@ private:
     std::int64_t uncached_input_ = -1;
     std::int64_t cache_created_ = -1;
     ToolUses tools_;
-    wire::SseReader events_;
-    std::string body_;
 };
 
 }  // namespace eco2::anthropic

@@ -25,8 +25,6 @@ using plugin::Result;
 
 namespace {
 
-constexpr std::size_t kEventBytesMax = 1024 * 1024;
-
 constexpr std::array<std::string_view, 7> kFiltered{
     "SAFETY", "RECITATION", "BLOCKLIST", "PROHIBITED_CONTENT", "SPII", "IMAGE_SAFETY", "MODEL_ARMOR"};
 
@@ -67,31 +65,14 @@ std::string extra_of(const boost::json::value& part) {
 }  // namespace
 
 AnswerDecoder::AnswerDecoder(bool is_streamed, std::string_view request_id)
-    : is_streamed_(is_streamed), call_id_prefix_(call_id_prefix(request_id)), events_(kEventBytesMax) {}
+    : reader_(is_streamed), call_id_prefix_(call_id_prefix(request_id)) {}
 
 void AnswerDecoder::on_head(int, const plugin::Headers& headers) {
-    const std::string_view type = headers.find("content-type");
-    if (type.starts_with("text/event-stream")) {
-        is_streamed_ = true;
-    } else if (type.starts_with("application/json")) {
-        is_streamed_ = false;
-    }
+    reader_.on_head(headers);
 }
 
 Result<void> AnswerDecoder::feed(std::string_view bytes, DeltaWriter& out) {
-    if (!is_streamed_) {
-        body_.append(bytes);
-        return {};
-    }
-    Result<void> taken;
-    const auto state = events_.feed(bytes, [&](const wire::SseEvent& event) {
-        taken = event.data.empty() ? Result<void>() : take_text(event.data, out);
-        return taken.has_value();
-    });
-    if (state == wire::SseReader::State::too_long) {
-        return malformed("an event of the stream is longer than 1 MiB");
-    }
-    return taken;
+    return reader_.feed(bytes, [&](std::string_view data) { return data.empty() ? Result<void>() : take_text(data, out); });
 }
 
 Result<void> AnswerDecoder::take_text(std::string_view json, DeltaWriter& out) {
@@ -175,8 +156,8 @@ void AnswerDecoder::take_usage(const boost::json::value* usage) {
 }
 
 Result<FinishReason> AnswerDecoder::finish(DeltaWriter& out) {
-    if (!is_streamed_) {
-        if (Result<void> taken = take_text(plugin::without_byte_order_mark(body_), out); !taken) {
+    if (!reader_.is_streamed()) {
+        if (Result<void> taken = take_text(reader_.whole(), out); !taken) {
             return std::move(taken).error();
         }
     }

@@ -1,7 +1,7 @@
 #pragma once
 
+#include "eco2/plugin/answer_reader.hpp"
 #include "eco2/plugin/http_dialect.hpp"
-#include "eco2/wire/sse_reader.hpp"
 
 #include <boost/json/value.hpp>
 
@@ -33,15 +33,13 @@ private:
     void take_call(const boost::json::value& part, const boost::json::value& call, plugin::DeltaWriter& out);
     void take_usage(const boost::json::value* usage);
 
-    bool is_streamed_;
+    plugin::AnswerReader reader_;
     bool has_model_ = false;
     bool has_usage_ = false;
     int call_count_ = 0;
     std::string call_id_prefix_;
     std::optional<plugin::FinishReason> finish_reason_;
     plugin::Usage usage_;
-    wire::SseReader events_;
-    std::string body_;
 };
 
 }  // namespace eco2::gemini

@@ -17,32 +17,14 @@ using plugin::json_member;
 using plugin::json_text;
 using plugin::Result;
 
-AnswerDecoder::AnswerDecoder(bool is_streamed, bool drops_thoughts)
-    : is_streamed_(is_streamed), events_(kEventBytesMax), thoughts_(drops_thoughts) {}
+AnswerDecoder::AnswerDecoder(bool is_streamed, bool drops_thoughts) : reader_(is_streamed), thoughts_(drops_thoughts) {}
 
 void AnswerDecoder::on_head(int, const plugin::Headers& headers) {
-    const std::string_view type = headers.find("content-type");
-    if (type.starts_with("text/event-stream")) {
-        is_streamed_ = true;
-    } else if (type.starts_with("application/json")) {
-        is_streamed_ = false;  // some servers ignore "stream"
-    }
+    reader_.on_head(headers);
 }
 
 Result<void> AnswerDecoder::feed(std::string_view bytes, DeltaWriter& out) {
-    if (!is_streamed_) {
-        body_.append(bytes);
-        return {};
-    }
-    Result<void> taken;
-    const auto state = events_.feed(bytes, [&](const wire::SseEvent& event) {
-        taken = take_event(event.data, out);
-        return taken.has_value();
-    });
-    if (state == wire::SseReader::State::too_long) {
-        return malformed("an event of the stream is longer than 1 MiB");
-    }
-    return taken;
+    return reader_.feed(bytes, [&](std::string_view data) { return take_event(data, out); });
 }
 
 Result<void> AnswerDecoder::take_event(std::string_view data, DeltaWriter& out) {
@@ -139,7 +121,7 @@ bool AnswerDecoder::take_choice(const boost::json::value& choice, std::string_vi
 
 Result<void> AnswerDecoder::take_whole(DeltaWriter& out) {
     plugin::JsonDocument<> document;
-    if (!document.parse(plugin::without_byte_order_mark(body_))) {
+    if (!document.parse(reader_.whole())) {
         return malformed("the answer is not JSON");
     }
     const boost::json::value& answer = document.value();
@@ -164,7 +146,7 @@ Result<void> AnswerDecoder::take_whole(DeltaWriter& out) {
 }
 
 Result<FinishReason> AnswerDecoder::finish(DeltaWriter& out) {
-    if (!is_streamed_) {
+    if (!reader_.is_streamed()) {
         if (Result<void> taken = take_whole(out); !taken) {
             return std::move(taken).error();
         }

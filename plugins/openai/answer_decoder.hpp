@@ -3,8 +3,8 @@
 #include "openai/chunk_shortcut.hpp"
 #include "openai/thought_filter.hpp"
 
+#include "eco2/plugin/answer_reader.hpp"
 #include "eco2/plugin/http_dialect.hpp"
-#include "eco2/wire/sse_reader.hpp"
 
 #include <boost/json/value.hpp>
 
@@ -42,17 +42,15 @@ private:
     void tell_call(const boost::json::value& call, plugin::DeltaWriter& out);
     plugin::FinishReason reason() const;
 
-    bool is_streamed_;
+    plugin::AnswerReader reader_;
     bool has_done_mark_ = false;
     bool has_model_ = false;
     bool has_refused_ = false;
     bool has_text_ = false;
     int call_count_ = 0;  // of calls without an index of their own
     std::optional<plugin::FinishReason> finish_reason_;
-    wire::SseReader events_;
     ChunkShortcut shortcut_;
     ThoughtFilter thoughts_;
-    std::string body_;
 };
 
 }  // namespace eco2::openai

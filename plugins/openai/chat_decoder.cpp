@@ -60,31 +60,14 @@ std::string text_of(const boost::json::value* content, bool& has_more) {
 
 }  // namespace
 
-ChatDecoder::ChatDecoder(bool is_streamed) : is_streamed_(is_streamed), events_(kEventBytesMax) {}
+ChatDecoder::ChatDecoder(bool is_streamed) : reader_(is_streamed) {}
 
 void ChatDecoder::on_head(int, const plugin::Headers& headers) {
-    const std::string_view type = headers.find("content-type");
-    if (type.starts_with("text/event-stream")) {
-        is_streamed_ = true;
-    } else if (type.starts_with("application/json")) {
-        is_streamed_ = false;  // some servers ignore "stream"
-    }
+    reader_.on_head(headers);
 }
 
 Result<void> ChatDecoder::feed(std::string_view bytes, DeltaWriter& out) {
-    if (!is_streamed_) {
-        body_.append(bytes);
-        return {};
-    }
-    Result<void> taken;
-    const auto state = events_.feed(bytes, [&](const wire::SseEvent& event) {
-        taken = take_event(event.data, out);
-        return taken.has_value();
-    });
-    if (state == wire::SseReader::State::too_long) {
-        return malformed("an event of the stream is longer than 1 MiB");
-    }
-    return taken;
+    return reader_.feed(bytes, [&](std::string_view data) { return take_event(data, out); });
 }
 
 Result<void> ChatDecoder::take_event(std::string_view data, DeltaWriter& out) {
@@ -96,7 +79,6 @@ Result<void> ChatDecoder::take_event(std::string_view data, DeltaWriter& out) {
         return {};
     }
     if (const std::optional<std::string_view> text = shortcut_.read(data)) {
-        has_content_ = true;
         out.chat(data, *text, false);
         return {};
     }
@@ -143,7 +125,6 @@ bool ChatDecoder::take_choices(const boost::json::value& completion,
             finish_reason_ = finish_named(*reason);
         }
     }
-    has_content_ = has_content_ || has_more || !text.empty();
     out.chat(json, text, has_more);
     const std::optional<plugin::Usage> usage = read_usage(completion);
     if (usage) {
@@ -153,7 +134,7 @@ bool ChatDecoder::take_choices(const boost::json::value& completion,
 }
 
 Result<void> ChatDecoder::take_whole(DeltaWriter& out) {
-    const std::string_view body = plugin::without_byte_order_mark(body_);
+    const std::string_view body = reader_.whole();
     plugin::JsonDocument<> document;
     if (!document.parse(body)) {
         return malformed("the answer is not JSON");
@@ -167,14 +148,11 @@ Result<void> ChatDecoder::take_whole(DeltaWriter& out) {
         return malformed("the answer has no choices");
     }
     take_choices(answer, body, "message", out);
-    if (!finish_reason_ && has_content_) {
-        finish_reason_ = FinishReason::stop;  // its JSON has come to its end
-    }
     return {};
 }
 
 Result<FinishReason> ChatDecoder::finish(DeltaWriter& out) {
-    if (!is_streamed_) {
+    if (!reader_.is_streamed()) {
         if (Result<void> taken = take_whole(out); !taken) {
             return std::move(taken).error();
         }

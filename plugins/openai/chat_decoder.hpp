@@ -2,8 +2,8 @@
 
 #include "openai/chunk_shortcut.hpp"
 
+#include "eco2/plugin/answer_reader.hpp"
 #include "eco2/plugin/http_dialect.hpp"
-#include "eco2/wire/sse_reader.hpp"
 
 #include <boost/json/value.hpp>
 
@@ -37,15 +37,12 @@ private:
                       std::string_view content,
                       plugin::DeltaWriter& out);
 
-    bool is_streamed_;
+    plugin::AnswerReader reader_;
     bool has_done_mark_ = false;
     bool has_model_ = false;
     bool has_refused_ = false;
-    bool has_content_ = false;
     std::optional<plugin::FinishReason> finish_reason_;
-    wire::SseReader events_;
     ChunkShortcut shortcut_;
-    std::string body_;
 };
 
 }  // namespace eco2::openai

@@ -50,32 +50,14 @@ void report_usage(const boost::json::value& response, DeltaWriter& out) {
 
 }  // namespace
 
-ResponseDecoder::ResponseDecoder(bool is_streamed, bool drops_thoughts)
-    : is_streamed_(is_streamed), events_(kEventBytesMax), thoughts_(drops_thoughts) {}
+ResponseDecoder::ResponseDecoder(bool is_streamed, bool drops_thoughts) : reader_(is_streamed), thoughts_(drops_thoughts) {}
 
 void ResponseDecoder::on_head(int, const plugin::Headers& headers) {
-    const std::string_view type = headers.find("content-type");
-    if (type.starts_with("text/event-stream")) {
-        is_streamed_ = true;
-    } else if (type.starts_with("application/json")) {
-        is_streamed_ = false;  // some servers ignore "stream"
-    }
+    reader_.on_head(headers);
 }
 
 Result<void> ResponseDecoder::feed(std::string_view bytes, DeltaWriter& out) {
-    if (!is_streamed_) {
-        body_.append(bytes);
-        return {};
-    }
-    Result<void> taken;
-    const auto state = events_.feed(bytes, [&](const wire::SseEvent& event) {
-        taken = take_event(event.data, out);
-        return taken.has_value();
-    });
-    if (state == wire::SseReader::State::too_long) {
-        return malformed("an event of the stream is longer than 1 MiB");
-    }
-    return taken;
+    return reader_.feed(bytes, [&](std::string_view data) { return take_event(data, out); });
 }
 
 Result<void> ResponseDecoder::take_event(std::string_view data, DeltaWriter& out) {
@@ -218,7 +200,7 @@ void ResponseDecoder::take_output(const boost::json::value& response, DeltaWrite
 
 Result<void> ResponseDecoder::take_whole(DeltaWriter& out) {
     plugin::JsonDocument<> document;
-    if (!document.parse(plugin::without_byte_order_mark(body_))) {
+    if (!document.parse(reader_.whole())) {
         return malformed("the answer is not JSON");
     }
     const boost::json::value& response = document.value();
@@ -229,7 +211,7 @@ Result<void> ResponseDecoder::take_whole(DeltaWriter& out) {
 }
 
 Result<FinishReason> ResponseDecoder::finish(DeltaWriter& out) {
-    if (!is_streamed_) {
+    if (!reader_.is_streamed()) {
         if (Result<void> taken = take_whole(out); !taken) {
             return std::move(taken).error();
         }

@@ -3,8 +3,8 @@
 #include "openai/response_calls.hpp"
 #include "openai/thought_filter.hpp"
 
+#include "eco2/plugin/answer_reader.hpp"
 #include "eco2/plugin/http_dialect.hpp"
-#include "eco2/wire/sse_reader.hpp"
 
 #include <boost/json/value.hpp>
 
@@ -30,7 +30,7 @@ public:
     void on_head(int status, const plugin::Headers& headers) override;
     plugin::Result<void> feed(std::string_view bytes, plugin::DeltaWriter& out) override;
     plugin::Result<plugin::FinishReason> finish(plugin::DeltaWriter& out) override;
-    bool has_ended() const noexcept override { return is_streamed_ && finish_reason_.has_value(); }
+    bool has_ended() const noexcept override { return reader_.is_streamed() && finish_reason_.has_value(); }
 
 private:
     plugin::Result<void> take_event(std::string_view data, plugin::DeltaWriter& out);
@@ -46,17 +46,15 @@ private:
     void refuse(std::string_view words, plugin::DeltaWriter& out);
     bool is_in_order(const boost::json::value& event);
 
-    bool is_streamed_;
+    plugin::AnswerReader reader_;
     bool has_model_ = false;
     bool has_refused_ = false;
     bool has_output_ = false;
     std::int64_t last_number_ = -1;
     std::optional<plugin::FinishReason> finish_reason_;
-    wire::SseReader events_;
     ThoughtFilter thoughts_;
     ResponseCalls calls_;
     std::string part_text_;  // of the content part that is being written
-    std::string body_;
 };
 
 }  // namespace eco2::openai

@@ -248,6 +248,18 @@ TEST(OpenAiChatAnswer, a_whole_answer_is_told_as_it_came) {
     EXPECT_EQ(calling.sink.result().finish_reason, ECO2_FINISH_TOOL);
 }
 
+/// Nothing says that it is whole: another target may have one that does.
+TEST(OpenAiChatAnswer, without_a_finish_reason_it_is_no_answer) {
+    for (const auto* choice :
+         {R"({"index":0,"message":{"content":"hi"},"finish_reason":null})", R"({"index":0,"message":{"content":"hi"}})"}) {
+        ChatCall call;
+        call.request.streamed(false);
+        call.run(json_of(200, std::string(R"({"choices":[)") + choice + "]}"));
+        EXPECT_EQ(call.sink.result().code, "malformed") << choice;
+        call.expect_clean();
+    }
+}
+
 TEST(OpenAiChatAnswer, an_upstream_that_ignores_stream_is_told_whole) {
     ChatCall call;
     call.run(json_of(200, R"({"choices":[{"index":0,"message":{"content":"hi"},"finish_reason":"stop"}]})"));
