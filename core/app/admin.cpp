@@ -190,7 +190,7 @@ void AdminServer::replay(const ExchangePtr& exchange, std::string_view id) {
 void AdminServer::forget_user(const ExchangePtr& exchange, std::string_view id) {
     const std::string user(id);
     if (auto* ledger = host_.ledger(); ledger != nullptr) {
-        ledger->forget(user);
+        ledger->forget("user:" + user);
     }
     host_.runs().forget_user(user, [this, exchange, user](const Result<std::size_t>& runs) {
         if (!runs) {

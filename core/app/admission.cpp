@@ -43,6 +43,7 @@ struct Admitter::PhotoRules {
 struct Admitter::Work {
     AdmissionPtr admission;
     Then then;
+    Caller caller;
     std::string content_type;
     std::string body;
     Result<ScanRequest> request = fail(Errc::draining);
@@ -68,7 +69,8 @@ net::ServerResponse refusal(const Admission& admission, const Error& error) {
     return error_response(error);
 }
 
-Admitter::Admitter(runtime::Host& host, std::shared_ptr<Access> access) : host_(host), access_(std::move(access)) {}
+Admitter::Admitter(runtime::Host& host, std::shared_ptr<Access> access)
+    : host_(host), access_(std::move(access)), spend_(host) {}
 
 // Two threads may both make them anew after a reload; either's will do.
 std::shared_ptr<const Admitter::PhotoRules> Admitter::photo_rules() {
@@ -93,7 +95,7 @@ void Admitter::admit(const ExchangePtr& exchange, std::string_view pipeline, The
     if (!caller) {
         return work->refuse(caller.error());
     }
-    if (find_pipeline(work, pipeline, std::move(caller->user_id))) {
+    if (find_pipeline(work, pipeline, *caller)) {
         work->content_type = request.header("content-type");
         work->body = std::move(request.body);
         read_body(work);
@@ -101,20 +103,20 @@ void Admitter::admit(const ExchangePtr& exchange, std::string_view pipeline, The
 }
 
 void Admitter::admit_known(
-    const ExchangePtr& exchange, std::string_view pipeline, std::string user_id, ScanRequest request, Then then) {
+    const ExchangePtr& exchange, std::string_view pipeline, const Caller& caller, ScanRequest request, Then then) {
     auto work = std::make_shared<Work>();
     work->admission = std::make_shared<Admission>();
     work->then = std::move(then);
     work->admission->exchange = exchange;
     work->admission->id = new_uuid();
     work->request = std::move(request);
-    if (find_pipeline(work, pipeline, std::move(user_id))) {
+    if (find_pipeline(work, pipeline, caller)) {
         with_request(work);
     }
 }
 
 /// False: refused.
-bool Admitter::find_pipeline(const std::shared_ptr<Work>& work, std::string_view pipeline, std::string user_id) {
+bool Admitter::find_pipeline(const std::shared_ptr<Work>& work, std::string_view pipeline, const Caller& caller) {
     auto& admission = *work->admission;
     const auto refuse = [&](Errc code) {
         work->refuse(fail(code));
@@ -131,7 +133,9 @@ bool Admitter::find_pipeline(const std::shared_ptr<Work>& work, std::string_view
         return refuse(host_.is_configured(pipeline) ? Errc::not_ready : Errc::not_found);
     }
     const auto& request = admission.exchange->request();
-    admission.input.user_id = std::move(user_id);
+    work->caller = caller;
+    admission.input.user_id = caller.user_id;
+    admission.input.caller = caller_name(caller);
     if (const auto traceparent = request.header("traceparent"); is_traceparent(traceparent)) {
         admission.input.traceparent = traceparent;
     }
@@ -172,6 +176,9 @@ void Admitter::with_request(const std::shared_ptr<Work>& work) {
 }
 
 void Admitter::with_new_request(const std::shared_ptr<Work>& work) {
+    if (auto paid = check_money(work->caller, spend_); !paid) {
+        return work->refuse(paid.error());
+    }
     auto& request = work->request.value();
     auto& input = work->admission->input;
     const auto& pipeline = *work->admission->context->pipeline;

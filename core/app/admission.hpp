@@ -1,6 +1,7 @@
 #pragma once
 
 #include "app/access.hpp"
+#include "app/front_limits.hpp"
 #include "app/router.hpp"
 #include "app/scan_request.hpp"
 #include "base/snapshot.hpp"
@@ -13,6 +14,19 @@
 #include <string_view>
 
 namespace eco2::app {
+
+/// Money as the host's ledger knows it; before there is one, nothing is spent.
+class LedgerSpend final : public SpendDoor {
+public:
+    explicit LedgerSpend(runtime::Host& host) : host_(host) {}
+    std::int64_t spent_picousd(std::string_view caller) const override {
+        const auto* ledger = host_.ledger();
+        return ledger == nullptr ? 0 : ledger->spent(caller);
+    }
+
+private:
+    runtime::Host& host_;
+};
 
 /// What a request becomes on its way to a run.
 struct Admission {
@@ -47,7 +61,7 @@ public:
 
     /// The same for a request that came in another form: `caller` may use the pipeline, `request` is what it is asked.
     void admit_known(
-        const ExchangePtr& exchange, std::string_view pipeline, std::string user_id, ScanRequest request, Then then);
+        const ExchangePtr& exchange, std::string_view pipeline, const Caller& caller, ScanRequest request, Then then);
 
 private:
     struct Work;
@@ -57,7 +71,7 @@ private:
     /// Of the configuration in force; made anew after each reload.
     std::shared_ptr<const PhotoRules> photo_rules();
 
-    bool find_pipeline(const std::shared_ptr<Work>& work, std::string_view pipeline, std::string user_id);
+    bool find_pipeline(const std::shared_ptr<Work>& work, std::string_view pipeline, const Caller& caller);
     void read_body(const std::shared_ptr<Work>& work);
     void with_request(const std::shared_ptr<Work>& work);
     void with_new_request(const std::shared_ptr<Work>& work);
@@ -68,6 +82,7 @@ private:
 
     runtime::Host& host_;
     const std::shared_ptr<Access> access_;
+    const LedgerSpend spend_;
     Snapshot<PhotoRules> photo_rules_;
 };
 

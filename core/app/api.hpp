@@ -14,19 +14,6 @@
 
 namespace eco2::app {
 
-/// Money as the host's ledger knows it; before there is one, nothing is spent.
-class LedgerSpend final : public SpendDoor {
-public:
-    explicit LedgerSpend(runtime::Host& host) : host_(host) {}
-    std::int64_t spent_picousd(std::string_view caller) const override {
-        const auto* ledger = host_.ledger();
-        return ledger == nullptr ? 0 : ledger->spent(caller);
-    }
-
-private:
-    runtime::Host& host_;
-};
-
 /// The routes of a host, and what is the same for all of them: request ids, error shapes, counting.
 ///
 /// Thread-safety: handle from any I/O thread.

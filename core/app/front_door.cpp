@@ -217,7 +217,7 @@ void FrontDoor::with_request(const WorkPtr& work) {
     if (!start) {
         return client.refuse(chat_error(start.error(), work->param));
     }
-    if (auto paid = check_money(*work); !paid) {
+    if (auto paid = doors_.spend == nullptr ? Result<void>() : check_money(work->caller, *doors_.spend); !paid) {
         auto error = chat_error(paid.error());
         error.type = error.code = "insufficient_quota";
         error.retry_after_ms = -1;
@@ -257,14 +257,6 @@ Result<FrontAnswer::Start> FrontDoor::starter(Work& work) const {
         return fail(Errc::invalid_field, work.param + " is not supported by the provider of this model");
     }
     return FrontAnswer::Start([provider, request](CallObserver& observer) { return provider->generate(request, observer); });
-}
-
-Result<void> FrontDoor::check_money(const Work& work) const {
-    const auto cap = work.caller.spend_max_picousd;
-    if (cap > 0 && doors_.spend != nullptr && doors_.spend->spent_picousd(work.generate->caller) >= cap) {
-        return fail(Errc::quota_exceeded, "this API key has spent what it may spend (usd-cap)");
-    }
-    return {};
 }
 
 /// An equal request that is under way answers this one too.

@@ -73,7 +73,6 @@ private:
     void with_request(const WorkPtr& work);
     Result<FrontAnswer::Start> starter(Work& work) const;
     bool join_equal(const WorkPtr& work);
-    Result<void> check_money(const Work& work) const;
     void start(const WorkPtr& work, const FrontAnswer::Start& start);
     std::vector<std::string> models_of(const Caller& caller) const;
     Result<Caller> admit(const net::ServerRequest& request) const;

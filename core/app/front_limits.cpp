@@ -102,6 +102,14 @@ void FrontLimits::Ticket::settle(std::int64_t tokens) {
     limits->keys_[key_id_].tokens.correct(tokens - tokens_, at_ms_, now);
 }
 
+Result<void> check_money(const Caller& caller, const SpendDoor& spend) {
+    const auto cap = caller.spend_max_picousd;
+    if (cap > 0 && spend.spent_picousd(caller_name(caller)) >= cap) {
+        return fail(Errc::quota_exceeded, "this API key has spent what it may spend (usd-cap)");
+    }
+    return {};
+}
+
 std::string caller_name(const Caller& caller) {
     switch (caller.means) {
         case Caller::Means::key: return "key:" + caller.key_id;

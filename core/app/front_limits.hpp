@@ -86,6 +86,9 @@ private:
     std::unordered_map<std::string, Key> keys_;
 };
 
+/// Errors: quota_exceeded: the caller's key has spent what it may.
+Result<void> check_money(const Caller& caller, const SpendDoor& spend);
+
 /// The caller as ledgers and queues know it: "key:ID", "user:ID"; empty: nobody in particular.
 std::string caller_name(const Caller& caller);
 

@@ -87,7 +87,7 @@ public:
           exchange_(std::make_shared<PipelineExchange>(*request_)),
           observer_(&observer) {}
 
-    void admit(Admitter& admitter, std::string user_id) {
+    void admit(Admitter& admitter, const Caller& caller) {
         if (observer_ == nullptr) {
             return;
         }
@@ -103,7 +103,7 @@ public:
                 fail(Errc::invalid_field,
                      "the last user message is longer than " + std::to_string(limits::kQuestionBytesMax) + " bytes of text"));
         }
-        admitter.admit_known(exchange_, pipeline_, std::move(user_id), std::move(input), std::move(then));
+        admitter.admit_known(exchange_, pipeline_, caller, std::move(input), std::move(then));
     }
 
     /// Silent from now on.
@@ -229,9 +229,9 @@ StartedCall HostPipelines::start(const Caller& caller,
                                  CallObserver& observer) {
     auto work = std::make_shared<PipelineWork>(std::string(pipeline), std::move(request), observer);
     // Later: the observer is told nothing from inside.
-    host_.threads().post([work, admitter = admitter_, user_id = caller.user_id](TaskFate fate) {
+    host_.threads().post([work, admitter = admitter_, caller](TaskFate fate) {
         if (fate == TaskFate::due) {
-            work->admit(*admitter, user_id);
+            work->admit(*admitter, caller);
         }
     });
     return std::unique_ptr<Call>(std::make_unique<PipelineCall>(std::move(work), host_.threads()));

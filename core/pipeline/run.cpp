@@ -175,7 +175,7 @@ private:
     StartedCall start_infer(ProviderDoor& provider) {
         auto request = prepare_infer(stage(), input_, values_);
         request->request_id = id_;
-        request->caller = input_.user_id;
+        request->caller = input_.caller;
         request->deadline = stage_deadline();
         report().provider = provider.name();
         report().model = request->model;

@@ -14,6 +14,7 @@ namespace eco2 {
 /// What one run is about. Immutable once the run is born.
 struct RunInput {
     std::string user_id;
+    std::string caller;    // who pays, as GenerateRequest::caller
     std::string language;  // one of the pipeline's
     std::string question;
     std::string model;       // one of the pipeline's

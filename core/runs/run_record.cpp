@@ -48,6 +48,9 @@ std::string input_record(const RunInput& input) {
         object["image_mime"] = input.image_mime;
         object["image_sha256"] = input.image_sha256;
     }
+    if (!input.caller.empty()) {
+        object["caller"] = input.caller;
+    }
     if (!input.traceparent.empty()) {
         object["traceparent"] = input.traceparent;
     }
@@ -65,6 +68,7 @@ Result<RunInput> read_input_record(std::string_view text) {
     input.model = text_of(*object, "model");
     input.image_mime = text_of(*object, "image_mime");
     input.image_sha256 = text_of(*object, "image_sha256");
+    input.caller = text_of(*object, "caller");
     input.traceparent = text_of(*object, "traceparent");
     if (auto url = text_of(*object, "image_url"); !url.empty()) {
         input.image_url = std::make_shared<const std::string>(std::move(url));

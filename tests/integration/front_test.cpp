@@ -7,6 +7,8 @@
 #include <boost/json/serialize.hpp>
 
 #include <algorithm>
+#include <fstream>
+#include <iterator>
 #include <thread>
 
 namespace eco2::test {
@@ -118,6 +120,38 @@ TEST_F(Front, a_client_that_goes_closes_the_upstream_within_50_ms) {
         ASSERT_TRUE(eventually([&] { return fake_stats().cancelled > before; }));
         EXPECT_LT(std::chrono::steady_clock::now() - left, std::chrono::milliseconds(50)) << stream;
     }
+}
+
+/// Whatever way a key's money is spent: its cap is one, and a run's stages are booked on it too.
+TEST_F(Front, what_a_key_may_spend_counts_over_chats_pipelines_and_runs) {
+    const auto copy = directory_ / "config";
+    std::filesystem::copy(config_file.parent_path(), copy, std::filesystem::copy_options::recursive);
+    config_file = copy / "eco2.toml";
+    std::ifstream in(config_file);
+    std::string text{std::istreambuf_iterator<char>(in), {}};
+    const std::string off = "#mode = \"none\"";
+    ASSERT_NE(text.find(off), std::string::npos);
+    std::ofstream(config_file) << text.replace(text.find(off), off.size(), "mode = \"key\"");
+    std::filesystem::create_directories(data_dir());
+    auto made = store::make_key(system_clock());
+    made.key.user_id = "11111111-2222-3333-4444-555555555555";
+    made.key.spend_max_picousd = 1;
+    store::KeyFile file(data_dir() / "keys.db");
+    ASSERT_TRUE(file.prepare());
+    ASSERT_TRUE(file.add(made.key));
+    start_host();
+    const auto bearer = "authorization: Bearer " + made.text + "\r\n";
+    EXPECT_EQ(chat(kScanAsModel + "}", bearer).status, 200);
+    EXPECT_GT(host_->ledger()->spent("key:" + made.key.id), 0);
+    const auto before = fake_stats().requests;
+    const auto refused = chat(kScanAsModel + "}", bearer);
+    EXPECT_EQ(refused.status, 429);
+    EXPECT_EQ(error_of(refused).at("code").as_string(), "insufficient_quota");
+    EXPECT_EQ(chat(R"({"model":"gpt-5.2","messages":[{"role":"user","content":"hi"}]})", bearer).status, 429);
+    for (const auto* path : {"/api/v1/scan", "/api/v1/scan/classify", "/api/v1/scan/classify/completion"}) {
+        EXPECT_EQ(request("POST", path, kUrlBody, bearer).status, 429) << path;
+    }
+    EXPECT_EQ(fake_stats().requests, before);
 }
 
 TEST_F(Front, everything_under_v1_fails_in_openais_shape) {
