@@ -1,6 +1,7 @@
 #include "app/admission.hpp"
 
 #include "app/api.hpp"
+#include "app/by_size.hpp"
 #include "app/scan_frames.hpp"
 #include "base/discard.hpp"
 #include "base/ids.hpp"
@@ -144,22 +145,11 @@ bool Admitter::find_pipeline(const std::shared_ptr<Work>& work, std::string_view
 }
 
 void Admitter::read_body(const std::shared_ptr<Work>& work) {
-    if (work->body.size() <= limits::kInlineParseBytesMax) {
-        work->parse();
-        return with_request(work);
-    }
-    // Megabytes of base64 would hold up everybody else on this I/O thread.
-    const bool is_taken = host_.threads().run_blocking(
-        [work](TaskFate fate) {
-            if (fate == TaskFate::due) {
-                work->parse();
-            }
-        },
-        [self = shared_from_this(), work](TaskFate fate) {
-            if (fate == TaskFate::due) {
-                self->with_request(work);
-            }
-        });
+    const bool is_taken = run_by_size(
+        host_.threads(),
+        work->body.size(),
+        [work] { work->parse(); },
+        [self = shared_from_this(), work] { self->with_request(work); });
     if (!is_taken) {
         work->refuse(fail(Errc::overloaded));
     }

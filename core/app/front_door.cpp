@@ -1,6 +1,7 @@
 #include "app/front_door.hpp"
 
 #include "app/api.hpp"
+#include "app/by_size.hpp"
 #include "base/hash.hpp"
 #include "base/ids.hpp"
 #include "base/limits.hpp"
@@ -177,22 +178,11 @@ void FrontDoor::chat(const ExchangePtr& exchange) {
 }
 
 void FrontDoor::read_body(const WorkPtr& work) {
-    if (work->body->size() <= limits::kInlineParseBytesMax) {
-        work->parse();
-        return with_request(work);
-    }
-    // Megabytes of base64 would hold up everybody else on this I/O thread.
-    const bool is_taken = doors_.executor.run_blocking(
-        [work](TaskFate fate) {
-            if (fate == TaskFate::due) {
-                work->parse();
-            }
-        },
-        [self = shared_from_this(), work](TaskFate fate) {
-            if (fate == TaskFate::due) {
-                self->with_request(work);
-            }
-        });
+    const bool is_taken = run_by_size(
+        doors_.executor,
+        work->body->size(),
+        [work] { work->parse(); },
+        [self = shared_from_this(), work] { self->with_request(work); });
     if (!is_taken) {
         work->client->refuse(chat_error(fail(Errc::overloaded)));
     }

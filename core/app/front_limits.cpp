@@ -1,94 +1,55 @@
 #include "app/front_limits.hpp"
 
-#include <algorithm>
 #include <chrono>
 #include <utility>
 
 namespace eco2::app {
 namespace {
 
-constexpr std::int64_t kSecondMs = 1'000;
-
-Error exceeded(std::string what, long retry_after_ms) {
+Error exceeded(std::string what, Clock::Monotonic again_at, Clock::Monotonic now) {
     auto error = fail(Errc::quota_exceeded, std::move(what));
-    error.retry_after_ms = retry_after_ms;
+    error.retry_after_ms = static_cast<long>(std::chrono::ceil<std::chrono::milliseconds>(again_at - now).count());
     return error;
 }
 
-}  // namespace
-
-void RollingMinute::roll(std::int64_t second) {
-    const auto steps = std::min(second - last_, kBuckets);
-    for (std::int64_t i = 1; i <= steps; ++i) {
-        sum_ -= std::exchange(counts_[static_cast<std::size_t>((last_ + i) % kBuckets)], 0);
-    }
-    last_ = std::max(last_, second);
-}
-
-long RollingMinute::wait_ms(std::int64_t wanted, std::int64_t limit, std::int64_t now_ms) {
-    roll(now_ms / kSecondMs);
-    auto left = sum_;
-    std::int64_t wait = 0;
-    for (auto second = last_ - kBuckets + 1; left + wanted > limit && second <= last_; ++second) {
-        const auto count = second < 0 ? 0 : counts_[static_cast<std::size_t>(second % kBuckets)];
-        if (count != 0) {
-            left -= count;
-            wait = (second + kBuckets) * kSecondMs - now_ms;
+/// When a slot has room that has none now: what was counted leaves the window slot by slot.
+Clock::Monotonic first_room(const routing::QuotaMeter& meter, std::int64_t tokens, Clock::Monotonic now) {
+    using routing::RateWindow;
+    auto low = RateWindow::slot_of(now) + 1;
+    auto high = low + RateWindow::kSlots;
+    while (low < high) {
+        const auto middle = low + (high - low) / 2;
+        if (meter.has_room(RateWindow::begin_of(middle), tokens)) {
+            high = middle;
+        } else {
+            low = middle + 1;
         }
     }
-    return static_cast<long>(wait);
+    return RateWindow::begin_of(low);
 }
 
-void RollingMinute::add(std::int64_t count, std::int64_t now_ms) {
-    roll(now_ms / kSecondMs);
-    counts_[static_cast<std::size_t>(last_ % kBuckets)] += count;
-    sum_ += count;
-}
-
-void RollingMinute::correct(std::int64_t difference, std::int64_t then_ms, std::int64_t now_ms) {
-    roll(now_ms / kSecondMs);
-    const auto second = then_ms / kSecondMs;
-    if (second > last_ - kBuckets) {
-        counts_[static_cast<std::size_t>(second % kBuckets)] += difference;
-        sum_ += difference;
-    }
-}
-
-std::int64_t RollingMinute::sum(std::int64_t now_ms) {
-    roll(now_ms / kSecondMs);
-    return sum_;
-}
-
-std::int64_t FrontLimits::now_ms() const {
-    return std::chrono::duration_cast<std::chrono::milliseconds>(clock_.now().time_since_epoch()).count();
-}
+}  // namespace
 
 Result<FrontLimits::Ticket> FrontLimits::admit(const Caller& caller, std::int64_t tokens) {
     if (caller.requests_per_minute == 0 && caller.tokens_per_minute == 0) {
         return Ticket();
     }
-    const auto now = now_ms();
+    const auto now = clock_.now();
     const std::lock_guard lock(mutex_);
-    auto& key = keys_[caller.key_id];
-    if (const auto limit = caller.requests_per_minute; limit > 0) {
-        if (const auto wait = key.requests.wait_ms(1, limit, now); wait > 0) {
-            return exceeded("this API key has a limit of " + std::to_string(limit) + " requests a minute", wait);
-        }
+    auto& meter =
+        keys_.try_emplace(caller.key_id, RateQuota{caller.requests_per_minute, caller.tokens_per_minute}).first->second;
+    if (!meter.has_room(now, tokens)) {
+        const bool are_requests_out = meter.room(now).requests < 1;
+        const auto limit = are_requests_out ? caller.requests_per_minute : caller.tokens_per_minute;
+        return exceeded("this API key has a limit of " + std::to_string(limit) +
+                            (are_requests_out ? " requests a minute" : " tokens a minute"),
+                        first_room(meter, tokens, now),
+                        now);
     }
-    // A request that is larger than a whole minute's worth goes through when nothing else does.
-    if (const auto limit = caller.tokens_per_minute; limit > 0) {
-        tokens = std::min(tokens, limit);
-        if (const auto wait = key.tokens.wait_ms(tokens, limit, now); wait > 0) {
-            return exceeded("this API key has a limit of " + std::to_string(limit) + " tokens a minute", wait);
-        }
-    }
-    key.requests.add(1, now);
-    key.tokens.add(tokens, now);
     Ticket ticket;
     ticket.limits_ = this;
     ticket.key_id_ = caller.key_id;
-    ticket.tokens_ = tokens;
-    ticket.at_ms_ = now;
+    ticket.reservation_ = meter.reserve(now, tokens);
     return ticket;
 }
 
@@ -97,9 +58,8 @@ void FrontLimits::Ticket::settle(std::int64_t tokens) {
     if (limits == nullptr) {
         return;
     }
-    const auto now = limits->now_ms();
     const std::lock_guard lock(limits->mutex_);
-    limits->keys_[key_id_].tokens.correct(tokens - tokens_, at_ms_, now);
+    limits->keys_.at(key_id_).settle(reservation_, tokens);
 }
 
 Result<void> check_money(const Caller& caller, const SpendDoor& spend) {

@@ -1,3 +1,4 @@
+#include "base/nearest.hpp"
 #include "base/text.hpp"
 #include "config/pipeline_paths.hpp"
 #include "config/pipeline_reader.hpp"

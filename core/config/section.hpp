@@ -87,9 +87,6 @@ private:
     std::vector<std::string> asked_;
 };
 
-/// The candidate that is likeliest meant; empty: none is near.
-std::string nearest(std::string_view word, const std::vector<std::string>& candidates);
-
 /// JSON text of a TOML value, key order kept, strings expanded. Dates and infinite numbers have no JSON form: a problem.
 std::string to_json(Reading& reading, const Node& node, const std::string& path);
 

@@ -1,6 +1,7 @@
 #include "fake_provider/behaviour.hpp"
 
 #include "base/limits.hpp"
+#include "base/nearest.hpp"
 #include "fake_provider/known_names.hpp"
 
 #include <boost/json/array.hpp>
@@ -100,9 +101,9 @@ Result<void> read_fault(Behaviour& out, std::string_view key, const json::value&
     std::string name;
     const std::optional<Fault> fault = set_text(name, value) ? fault_by_name(name) : std::nullopt;
     if (!fault) {
-        std::vector<std::string_view> known;
+        std::vector<std::string> known;
         for (const FaultName& row : kFaultNames) {
-            known.push_back(row.name);
+            known.emplace_back(row.name);
         }
         const std::string near = nearest(name, known);
         return bad_key(key, "the name of a fault" + (near.empty() ? ": " + fault_names() : "; did you mean \"" + near + "\"?"));
@@ -248,9 +249,9 @@ Result<Behaviour> read_behaviour(const json::object& json, Behaviour out) {
         const auto key =
             std::find_if(kKeys.begin(), kKeys.end(), [&name = name](const Key& known) { return known.name == name; });
         if (key == kKeys.end()) {
-            std::vector<std::string_view> known{"script", "mix"};
+            std::vector<std::string> known{"script", "mix"};
             for (const Key& row : kKeys) {
-                known.push_back(row.name);
+                known.emplace_back(row.name);
             }
             return unknown_key(name, "a behaviour", known);
         }

@@ -6,7 +6,6 @@
 #include "eco2/plugin/request_params.hpp"
 #include "eco2/wire/base64.hpp"
 
-#include <cmath>
 #include <vector>
 
 namespace eco2::anthropic {
@@ -136,17 +135,8 @@ void append_format(std::string& out, const GenerateRequest& request, SchemaBy by
 }
 
 void append_sampling(std::string& out, const GenerateRequest& request, std::vector<std::string_view>& taken) {
-    const auto append = [&](std::string_view name, double value) {
-        if (value >= 0 && std::isfinite(value)) {
-            out += ",\"";
-            out += name;
-            out += "\":";
-            append_json_number(out, value);
-            taken.emplace_back(name);
-        }
-    };
-    append("temperature", request.temperature());
-    append("top_p", request.top_p());
+    plugin::append_number_param(out, "temperature", request.temperature(), taken);
+    plugin::append_number_param(out, "top_p", request.top_p(), taken);
     if (!request.stop_json().empty()) {
         out += R"(,"stop_sequences":)";
         out += request.stop_json();

@@ -8,7 +8,6 @@
 
 #include <boost/json/serialize.hpp>
 
-#include <cmath>
 #include <span>
 #include <string_view>
 #include <utility>
@@ -142,15 +141,8 @@ std::string generation_config(const GenerateRequest& request, SchemaBy by, std::
         append_json_number(out, request.max_output_tokens());
         taken.emplace_back("maxOutputTokens");
     }
-    const auto append = [&](std::string_view name, double value) {
-        if (value >= 0 && std::isfinite(value)) {
-            out += ",\"" + std::string(name) + "\":";
-            append_json_number(out, value);
-            taken.emplace_back(name);
-        }
-    };
-    append("temperature", request.temperature());
-    append("topP", request.top_p());
+    plugin::append_number_param(out, "temperature", request.temperature(), taken);
+    plugin::append_number_param(out, "topP", request.top_p(), taken);
     if (!request.stop_json().empty()) {
         out += R"(,"stopSequences":)";
         out += request.stop_json();

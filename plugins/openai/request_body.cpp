@@ -5,7 +5,6 @@
 #include "eco2/wire/base64.hpp"
 
 #include <array>
-#include <cmath>
 #include <vector>
 
 namespace eco2::openai {
@@ -181,17 +180,8 @@ bool append_response_format(std::string& out, const GenerateRequest& request, Re
 }  // namespace
 
 void append_sampling(std::string& out, const GenerateRequest& request, std::vector<std::string_view>& taken) {
-    const auto append = [&](std::string_view name, double value) {
-        if (value >= 0 && std::isfinite(value)) {
-            out += ",\"";
-            out += name;
-            out += "\":";
-            append_json_number(out, value);
-            taken.emplace_back(name);
-        }
-    };
-    append("temperature", request.temperature());
-    append("top_p", request.top_p());
+    plugin::append_number_param(out, "temperature", request.temperature(), taken);
+    plugin::append_number_param(out, "top_p", request.top_p(), taken);
 }
 
 Result<std::string> write_chat_body(const GenerateRequest& request, const Options& options) {

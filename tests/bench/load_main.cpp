@@ -10,7 +10,6 @@
 #include "net/io_threads.hpp"
 
 #include <CLI/CLI.hpp>
-#include <sys/resource.h>
 
 #include <algorithm>
 #include <fstream>
@@ -121,15 +120,6 @@ net::IoThreads::Options thread_options(std::size_t count) {
     net::IoThreads::Options options;
     options.io_threads = count;
     return options;
-}
-
-double own_cpu_seconds() {
-    rusage usage{};
-    getrusage(RUSAGE_SELF, &usage);
-    const auto seconds = [](const timeval& time) {
-        return static_cast<double>(time.tv_sec) + static_cast<double>(time.tv_usec) / 1e6;
-    };
-    return seconds(usage.ru_utime) + seconds(usage.ru_stime);
 }
 
 /// The whole measurement: threads, users, probe.

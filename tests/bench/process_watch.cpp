@@ -1,5 +1,6 @@
 #include "bench/process_watch.hpp"
 
+#include <sys/resource.h>
 #include <system_error>
 
 #include <unistd.h>
@@ -95,6 +96,15 @@ ProcessUse process_use(int pid) {
     }
     use.is_there = true;
     return use;
+}
+
+double own_cpu_seconds() {
+    rusage usage{};
+    getrusage(RUSAGE_SELF, &usage);
+    const auto seconds = [](const timeval& time) {
+        return static_cast<double>(time.tv_sec) + static_cast<double>(time.tv_usec) / 1e6;
+    };
+    return seconds(usage.ru_utime) + seconds(usage.ru_stime);
 }
 
 }  // namespace eco2::bench

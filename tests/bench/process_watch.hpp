@@ -20,4 +20,7 @@ ProcessUse process_use(int pid);
 /// Blocks: reads all of /proc's processes.
 ProcessUse process_tree_use(int pid);
 
+/// CPU that this program has used so far.
+double own_cpu_seconds();
+
 }  // namespace eco2::bench

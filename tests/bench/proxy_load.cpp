@@ -11,7 +11,6 @@
 #include <boost/json/array.hpp>
 #include <boost/json/object.hpp>
 #include <boost/json/serialize.hpp>
-#include <sys/resource.h>
 
 #include <cstdlib>
 #include <fstream>
@@ -140,15 +139,6 @@ net::IoThreads::Options one_thread() {
     net::IoThreads::Options options;
     options.io_threads = 1;
     return options;
-}
-
-double own_cpu_seconds() {
-    rusage usage{};
-    getrusage(RUSAGE_SELF, &usage);
-    const auto seconds = [](const timeval& time) {
-        return static_cast<double>(time.tv_sec) + static_cast<double>(time.tv_usec) / 1e6;
-    };
-    return seconds(usage.ru_utime) + seconds(usage.ru_stime);
 }
 
 /// All rounds, one after the other, on one I/O thread.

@@ -74,34 +74,24 @@ TEST(FrontLimits, without_limits_nothing_is_counted) {
     }
 }
 
-TEST(RollingMinute, never_lets_more_through_in_any_sixty_seconds) {
+TEST(FrontLimits, never_let_more_through_in_any_sixty_seconds) {
     std::mt19937 random(7);
-    RollingMinute minute;
-    std::deque<std::int64_t> taken;
-    std::int64_t now = 3'600'000;
+    test::ManualClock clock;
+    FrontLimits limits(clock);
+    std::deque<Clock::Monotonic> taken;
     int count = 0;
     for (int i = 0; i < 20'000; ++i) {
-        now += random() % 700;
-        if (minute.wait_ms(1, 50, now) == 0) {
-            minute.add(1, now);
-            taken.push_back(now);
+        clock.advance(milliseconds(random() % 700));
+        if (limits.admit(caller(50, 0), 1)) {
+            taken.push_back(clock.now());
             ++count;
         }
-        while (!taken.empty() && taken.front() <= now - 60'000) {
+        while (!taken.empty() && taken.front() <= clock.now() - std::chrono::minutes(1)) {
             taken.pop_front();
         }
         ASSERT_LE(taken.size(), 50U);
     }
     EXPECT_GT(count, 5'000) << "and not much less than the limit";
-}
-
-TEST(RollingMinute, a_time_long_after_forgets_all) {
-    RollingMinute minute;
-    minute.add(5, 1'000);
-    EXPECT_EQ(minute.sum(61'000), 5);
-    EXPECT_EQ(minute.sum(62'000), 0);
-    minute.add(5, 62'000);
-    EXPECT_EQ(minute.sum(1'000'000'000), 0);
 }
 
 }  // namespace

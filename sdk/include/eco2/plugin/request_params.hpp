@@ -1,14 +1,29 @@
 #pragma once
 
 #include "eco2/plugin/json.hpp"
+#include "eco2/plugin/json_text.hpp"
 #include "eco2/plugin/upstream_errors.hpp"
 
+#include <cmath>
 #include <span>
 #include <string>
 #include <string_view>
+#include <vector>
 
 namespace eco2::plugin {
 inline namespace draft_2 {
+
+/// Writes `,"name":value` unless the value is negative or no number, which stands for the upstream's default; then `name` is
+/// one of `taken`. Lifetime: of `name`, as long as `taken`'s.
+inline void append_number_param(std::string& out, std::string_view name, double value, std::vector<std::string_view>& taken) {
+    if (value >= 0 && std::isfinite(value)) {
+        out += ",\"";
+        out += name;
+        out += "\":";
+        append_json_number(out, value);
+        taken.emplace_back(name);
+    }
+}
 
 /// Puts the members of the JSON object `params` into `out`, a JSON object that is being written and has members already.
 ///
