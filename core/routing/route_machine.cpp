@@ -60,7 +60,7 @@ RouteMachine::RouteMachine(
       facts_(std::move(facts)),
       trail_(now),
       tried_(route.targets.size()),
-      error_(made(Errc::provider_rejected, FaultClass::caller_fault, "no target of route " + route.name + " can take this")) {
+      error_(made(Errc::provider_rejected, FaultClass::caller_fault, {})) {
     facts_.deadline = std::min(facts_.deadline, now + route.policy.total);
     for (std::size_t i = 0; i < tried_.size(); ++i) {
         if (!facts_.can_take[i]) {
@@ -309,6 +309,9 @@ RouteMachine::Step RouteMachine::another_round(Clock::Monotonic now) {
     const bool can_any = std::any_of(tried_.begin(), tried_.end(), [](const Tried& tried) { return !tried.is_left_for_good; });
     // A plain route does not wait for a limit to pass: its asker hears of it at once.
     const bool is_waste = route_.is_plain && error_.fault == FaultClass::limited && error_.error.retry_after_ms < 0;
+    if (attempts_ == 0 && error_.error.detail.empty()) {
+        error_.error.detail = "no target of route " + route_.name + " can take this";
+    }
     if (attempts_ == 0 || attempts_ >= route_.policy.attempts || is_waste || !is_worth_it || !can_any || is_last_resort_) {
         return over();
     }

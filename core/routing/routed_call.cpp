@@ -201,7 +201,10 @@ bool RoutedCall::begin_attempt(RouteMachine::Step step) {
         return false;
     }
     call_ = std::move(started.value());
-    arm_timer(machine_.clock_of(progress_).at);
+    // The request's own deadline is watched by whoever asks and by the exchange with the upstream.
+    if (const auto clock = machine_.clock_of(progress_); clock.at < request_->deadline) {
+        arm_timer(clock.at);
+    }
     return true;
 }
 
