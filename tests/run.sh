@@ -42,7 +42,7 @@ ctest --preset tsan -j2 --no-tests=error -L threads
 
 step "clang 16: syntax and warnings"
 configure clang
-tests/tidy/clang_syntax.sh build/clang
+tests/tidy/clang_syntax.py build/clang
 
 if [ $full = yes ]; then
     step "load figures"

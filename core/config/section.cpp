@@ -11,7 +11,7 @@
 namespace eco2::config {
 namespace {
 
-std::string quoted(std::string_view text) {
+std::string in_quotes(std::string_view text) {
     return "\"" + shorten(text, 80) + "\"";
 }
 
@@ -138,9 +138,9 @@ std::optional<std::size_t> Section::choice(std::string_view key, std::initialize
     }
     std::string list;
     for (const auto word : allowed) {
-        list += (list.empty() ? "" : ", ") + quoted(word);
+        list += (list.empty() ? "" : ", ") + in_quotes(word);
     }
-    problem(key, quoted(value->text) + " is not known; must be one of " + list);
+    problem(key, in_quotes(value->text) + " is not known; must be one of " + list);
     return std::nullopt;
 }
 
