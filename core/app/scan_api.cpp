@@ -45,7 +45,7 @@ private:
         }
         auto& metrics = host_.metrics();
         const auto& stages = run_->pipeline().stages();
-        for (std::size_t i = 0; i < stages.size(); ++i) {
+        for (std::size_t i = 0; i < run_->reports().size(); ++i) {
             const auto seconds = std::chrono::duration<double>(run_->reports()[i].duration).count();
             metrics.scan_pipeline_step_duration_seconds.with({step_name(stages[i].definition.name)}).observe(seconds);
         }

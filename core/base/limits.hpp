@@ -177,7 +177,7 @@ inline constexpr auto kLedgerCommitWindow = 1s;  // sums wait so long for the di
 inline constexpr std::size_t kLedgerRowsPendingMax =
     100'000;                                              // sums in memory while the disk fails: some 40 MB; then coarser ones
 inline constexpr std::size_t kLedgerFieldBytesMax = 256;  // an upstream chooses its model's name
-inline constexpr std::size_t kRoutedRecordsKept = 1'000;  // for `eco2 explain`: the last minute or so of a busy host
+inline constexpr std::size_t kRoutedRecordsKept = 500;        // for `eco2 explain`
 inline constexpr std::size_t kTrailKeptBytesMax = 8 * 1024;  // of each: as much as a log line shows
 
 // fake provider (tests, demos, load)

@@ -23,18 +23,15 @@ public:
           input_(std::move(input)),
           on_event_(std::move(on_event)),
           deadline_(context_.clock.now() + context_.pipeline->definition().deadline),
-          reports_(context_.pipeline->stages().size()),
           index_(progress.finished.size()),
           is_announced_(progress.is_announced),
           told_(std::move(progress.words)) {
         values_.input = {{"question", input_.question}};
-        values_.outputs.resize(context_.pipeline->stages().size());
-        log_.reserve(2 * context_.pipeline->stages().size() + 2);
-        for (std::size_t i = 0; i < index_; ++i) {
-            values_.outputs[i] = std::move(progress.finished[i].output);
-            reports_[i] = std::move(progress.finished[i].report);
-            if (progress.finished[i].reward) {
-                reward_ = std::move(progress.finished[i].reward);
+        for (auto& finished : progress.finished) {
+            values_.outputs.push_back(std::move(finished.output));
+            reports_.push_back(std::move(finished.report));
+            if (finished.reward) {
+                reward_ = std::make_unique<RewardDecision>(std::move(*finished.reward));
             }
         }
     }
@@ -70,16 +67,17 @@ public:
 
     const std::string& id() const noexcept override { return id_; }
     const RunLog& log() const noexcept override { return log_; }
-    const Error* failure() const noexcept override { return failure_ ? &*failure_ : nullptr; }
+    const Error* failure() const noexcept override { return failure_.get(); }
     const Pipeline& pipeline() const noexcept override { return *context_.pipeline; }
     const RunValues& values() const noexcept override { return values_; }
     const std::vector<StageReport>& reports() const noexcept override { return reports_; }
-    const RewardDecision* reward() const noexcept override { return reward_ ? &*reward_ : nullptr; }
+    const RewardDecision* reward() const noexcept override { return reward_.get(); }
 
 private:
     const Stage& stage() const { return context_.pipeline->stages()[index_]; }
     StageReport& report() { return reports_[index_]; }
-    int progress(std::size_t stages_done) const { return static_cast<int>(stages_done * 100 / reports_.size()); }
+    std::size_t stage_count() const { return context_.pipeline->stages().size(); }
+    int progress(std::size_t stages_done) const { return static_cast<int>(stages_done * 100 / stage_count()); }
 
     void append(RunEvent::Kind kind, int percent, std::string text = {}) {
         log_.push_back({kind, static_cast<std::uint8_t>(index_), static_cast<std::uint8_t>(percent), std::move(text)});
@@ -93,11 +91,13 @@ private:
         if (is_abandoned_) {
             return;
         }
-        if (index_ == reports_.size()) {
+        if (index_ == stage_count()) {
             --index_;  // events name the last stage
             end(RunEvent::Kind::done, 100);
             return;
         }
+        reports_.reserve(index_ + 1);  // exactly: open runs are many, and wait in their first stages
+        reports_.resize(index_ + 1);
         stage_started_ = context_.clock.now();
         if (!std::exchange(is_announced_, false)) {
             append(RunEvent::Kind::stage_started, progress(index_));
@@ -174,6 +174,9 @@ private:
 
     StartedCall start_infer(ProviderDoor& provider) {
         auto request = prepare_infer(stage(), input_, values_);
+        for (auto& output : values_.outputs) {
+            output.drop_parsed();  // a model takes seconds, and runs wait by the thousand
+        }
         request->request_id = id_;
         request->caller = input_.caller;
         request->deadline = stage_deadline();
@@ -312,7 +315,7 @@ private:
             fail_stage(decision.error());
             return;
         }
-        reward_ = std::move(decision.value());
+        reward_ = std::make_unique<RewardDecision>(std::move(decision.value()));
         if (!reward_->grant) {
             complete_reward();
             return;
@@ -348,7 +351,8 @@ private:
     }
 
     void complete(StageOutput output) {
-        values_.outputs[index_] = std::move(output);
+        values_.outputs.reserve(index_ + 1);
+        values_.outputs.push_back(std::move(output));
         finish_report(std::nullopt);
         append(RunEvent::Kind::stage_completed, progress(index_ + 1));
         ++index_;
@@ -362,7 +366,7 @@ private:
             error.detail = context_.redact(error.detail);
         }
         finish_report(error);
-        failure_ = std::move(error);
+        failure_ = std::make_unique<Error>(std::move(error));
         end(kind, progress(index_));
     }
 
@@ -379,11 +383,11 @@ private:
     std::function<void()> on_event_;
     const Clock::Monotonic deadline_;
     RunLog log_;
-    std::optional<Error> failure_;
+    std::unique_ptr<Error> failure_;
     RunValues values_;
     std::vector<StageReport> reports_;
     std::vector<std::shared_ptr<const RuleSnapshot>> snapshots_;
-    std::optional<RewardDecision> reward_;
+    std::unique_ptr<RewardDecision> reward_;  // null before its stage
 
     std::size_t index_;
     bool is_announced_;

@@ -100,6 +100,7 @@ public:
     virtual const Error* failure() const noexcept = 0;
     virtual const Pipeline& pipeline() const noexcept = 0;
     virtual const RunValues& values() const noexcept = 0;
+    /// Of the stages that have begun.
     virtual const std::vector<StageReport>& reports() const noexcept = 0;
     /// The reward stage's decision; null before it, or without such a stage.
     virtual const RewardDecision* reward() const noexcept = 0;

@@ -53,9 +53,15 @@ const boost::json::value& StageOutput::value() const {
     return *value_;
 }
 
+const StageOutput& RunValues::output(int stage) const {
+    static const StageOutput none{{}, boost::json::value()};  // parsed already: threads share it
+    const auto index = static_cast<std::size_t>(stage);
+    return index < outputs.size() ? outputs[index] : none;
+}
+
 const boost::json::value* RunValues::find(const ValuePath& path) const {
     const boost::json::value* at =
-        path.stage == ValuePath::kInput ? &input : &outputs[static_cast<std::size_t>(path.stage)].value();
+        path.stage == ValuePath::kInput ? &input : &output(path.stage).value();
     for (const auto& key : path.keys) {
         const auto* object = at->if_object();
         at = object == nullptr ? nullptr : object->if_contains(key);
@@ -68,7 +74,7 @@ const boost::json::value* RunValues::find(const ValuePath& path) const {
 
 std::string RunValues::json(const ValuePath& path) const {
     if (path.stage != ValuePath::kInput && path.keys.empty()) {
-        return std::string(outputs[static_cast<std::size_t>(path.stage)].json());
+        return std::string(output(path.stage).json());
     }
     const auto* value = find(path);
     return value == nullptr ? "null" : boost::json::serialize(*value);
@@ -76,7 +82,7 @@ std::string RunValues::json(const ValuePath& path) const {
 
 bool RunValues::has(const ValuePath& path) const {
     if (path.stage != ValuePath::kInput && path.keys.empty()) {
-        return !outputs[static_cast<std::size_t>(path.stage)].is_null();
+        return !output(path.stage).is_null();
     }
     const auto* value = find(path);
     return value != nullptr && !value->is_null();

@@ -33,6 +33,8 @@ public:
     std::string_view json() const noexcept { return is_null() ? std::string_view("null") : std::string_view(json_); }
     /// Lifetime: as the output. A text that is not JSON reads as null.
     const boost::json::value& value() const;
+    /// Keeps the text alone, for a long wait; it is parsed again when somebody looks.
+    void drop_parsed() noexcept { value_.reset(); }
 
 private:
     std::string json_;
@@ -42,8 +44,10 @@ private:
 /// What a run knows: its input and the outputs of the stages so far. Thread-safety: none; belongs to its run.
 struct RunValues {
     boost::json::value input;  // {"question": ...}
-    std::vector<StageOutput> outputs;
+    std::vector<StageOutput> outputs;  // of the stages that have ended
 
+    /// Null for a stage that has not ended.
+    const StageOutput& output(int stage) const;
     /// Null: nothing stands there. Lifetime: until an output changes.
     const boost::json::value* find(const ValuePath& path) const;
     /// The value as JSON text; "null" where nothing stands. A whole output is given as it came, not parsed.

@@ -76,7 +76,7 @@ std::string RouteMachine::name_of(std::size_t index) const {
 }
 
 std::string_view RouteMachine::model_of(std::size_t index) const {
-    return target(index).model.empty() ? std::string_view(facts_.model) : std::string_view(target(index).model);
+    return target(index).model.empty() ? facts_.model : std::string_view(target(index).model);
 }
 
 void RouteMachine::note(Clock::Monotonic now, std::size_t index, std::string_view what) {

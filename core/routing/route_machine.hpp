@@ -12,6 +12,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 namespace eco2::routing {
@@ -19,10 +20,10 @@ namespace eco2::routing {
 /// Which clock ran out on an attempt.
 enum class TimeOut { none, headers, first_content, between_contents, whole };
 
-/// What is known of a request before its first attempt.
+/// What is known of a request before its first attempt. Lifetime: the texts are the request's.
 struct RequestFacts {
-    std::string caller;
-    std::string model;  // as the request names it, for targets without one of their own
+    std::string_view caller;
+    std::string_view model;  // as the request names it, for targets without one of their own
     std::int64_t prompt_tokens = 0;
     std::int64_t output_tokens_max = 0;  // reserved with the prompt; 0: not known
     std::vector<std::size_t> order;      // of the targets, best first

@@ -72,8 +72,7 @@ RoutedCall::RoutedCall(std::shared_ptr<const WiredRoute> route,
       observer_(&observer),
       started_(route_->doors.clock.now()),
       prompt_tokens_(estimate_prompt_tokens(*request_)),
-      machine_(route_->definition, route_->board, route_->prices, facts(), started_),
-      relay_(route_->definition.policy.mid_stream, holds_answer()) {}
+      machine_(route_->definition, route_->board, route_->prices, facts(), started_) {}
 
 StartedCall RoutedCall::start(std::shared_ptr<const WiredRoute> route,
                               std::shared_ptr<const GenerateRequest> request,
@@ -191,7 +190,9 @@ bool RoutedCall::begin_attempt(RouteMachine::Step step) {
     http_status_ = 0;
     output_tokens_ = 0;
     first_content_at_ = {};
-    relay_.begin();
+    if (relay_ != nullptr) {
+        relay_->begin();
+    }
     auto started = route_->providers[target_]->generate(std::move(request), *this);
     if (!started) {
         CallError error;
@@ -281,7 +282,7 @@ void RoutedCall::note_content(std::string_view text) {
 
 CallObserver::Flow RoutedCall::on_text(std::string_view text) {
     note_content(text);
-    return pass_on(relay_.text(text), PieceKind::text, text, {}, false);
+    return pass_on(relay().text(text), PieceKind::text, text, {}, false);
 }
 
 CallObserver::Flow RoutedCall::on_chat(std::string_view text, std::string_view json, bool has_more) {
@@ -289,12 +290,12 @@ CallObserver::Flow RoutedCall::on_chat(std::string_view text, std::string_view j
     if (has_more || !text.empty()) {
         note_content(text);
     }
-    return pass_on(relay_.chat(text, json, has_more), PieceKind::chat, text, json, has_more);
+    return pass_on(relay().chat(text, json, has_more), PieceKind::chat, text, json, has_more);
 }
 
 CallObserver::Flow RoutedCall::on_tool(std::string_view json) {
     note_content(json);
-    return pass_on(relay_.tool(json), PieceKind::tool, json, {}, true);
+    return pass_on(relay().tool(json), PieceKind::tool, json, {}, true);
 }
 
 void RoutedCall::on_meta(const CallMeta& meta) {
@@ -325,8 +326,8 @@ CallObserver::Flow RoutedCall::pass_on(
         case AnswerRelay::Take::pass: break;
         case AnswerRelay::Take::rest:
             tell_route();
-            return kind == PieceKind::chat ? tell(kind, relay_.rest_text(), relay_.remade_chunk(), has_more)
-                                           : tell(kind, relay_.rest_text(), {}, has_more);
+            return kind == PieceKind::chat ? tell(kind, relay().rest_text(), relay().remade_chunk(), has_more)
+                                           : tell(kind, relay().rest_text(), {}, has_more);
     }
     tell_route();
     const auto kept = tell_kept();
@@ -350,7 +351,7 @@ CallObserver::Flow RoutedCall::tell(PieceKind kind, std::string_view text, std::
 
 CallObserver::Flow RoutedCall::tell_kept() {
     auto flow = Flow::go_on;
-    for (const auto& piece : relay_.take_kept()) {
+    for (const auto& piece : relay().take_kept()) {
         using Kind = AnswerRelay::Piece::Kind;
         const auto kind = piece.kind == Kind::text   ? PieceKind::text
                           : piece.kind == Kind::chat ? PieceKind::chat
@@ -413,7 +414,7 @@ void RoutedCall::on_done(FinishReason finish_reason, const CallError* error) {
 }
 
 void RoutedCall::attempt_answered(FinishReason finish_reason) {
-    if (!relay_.end()) {
+    if (!relay().end()) {
         diverged();
         return;
     }
@@ -430,19 +431,27 @@ void RoutedCall::attempt_answered(FinishReason finish_reason) {
 
 void RoutedCall::attempt_failed(const CallError& error, TimeOut time_out) {
     const auto booked = book(error.error.name(), TargetBoard::Pass::Outcome::Kind::failed, &error, time_out);
-    machine_.failed(error, time_out, relay_.has_left(), booked, now());
+    machine_.failed(error, time_out, has_left(), booked, now());
     has_told_route_ = false;
-    if (!relay_.has_left()) {
+    if (!has_left()) {
         return;
     }
-    if (!relay_.can_restart()) {
+    if (!relay_->can_restart()) {
         machine_.give_up("content had left that no restart can repeat", now());
     } else if (route_->definition.policy.mid_stream == RoutePolicy::MidStream::restart_marked) {
-        relay_.forget();
+        relay_->forget();
         if (observer_ != nullptr) {
             observer_->on_restart();
         }
     }
+}
+
+AnswerRelay& RoutedCall::relay() {
+    if (relay_ == nullptr) {
+        relay_ = std::make_unique<AnswerRelay>(route_->definition.policy.mid_stream, holds_answer());
+        relay_->begin();
+    }
+    return *relay_;
 }
 
 /// Settles the attempt with the board and the ledger. What it cost.

@@ -69,6 +69,8 @@ private:
     void tell_meta();
     Flow tell_kept();
     void note_content(std::string_view text);
+    AnswerRelay& relay();
+    bool has_left() const noexcept { return relay_ != nullptr && relay_->has_left(); }
 
     void attempt_failed(const CallError& error, TimeOut time_out);
     void attempt_answered(FinishReason finish);
@@ -89,7 +91,7 @@ private:
     const Clock::Monotonic started_;
     const std::int64_t prompt_tokens_;
     RouteMachine machine_;
-    AnswerRelay relay_;
+    std::unique_ptr<AnswerRelay> relay_;  // from the first piece on: most open calls wait for theirs
 
     // the attempt under way
     std::size_t target_ = 0;
