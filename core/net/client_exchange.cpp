@@ -336,10 +336,9 @@ void ClientExchange::read() {
         if (is_paused_) {
             return;
         }
-        Transport& transport = connection_->transport();
-        const IoResult result = transport.read_some(worker_->read_buffer(), limits::kSocketReadBytes);
+        const IoResult result = connection_->read_some(worker_->read_buffer(), limits::kSocketReadBytes);
         if (result.status == IoStatus::wants_read) {
-            return connection_->wait_readable();
+            return wait_for_more();
         }
         if (result.status == IoStatus::wants_write) {
             return connection_->wait_writable();
@@ -351,12 +350,20 @@ void ClientExchange::read() {
             return;
         }
         // A short read has emptied the socket; TLS may still hold a record.
-        if (!transport.is_tls() && result.bytes < limits::kSocketReadBytes) {
-            return is_paused_ ? void() : connection_->wait_readable();
+        if (!connection_->transport().is_tls() && result.bytes < limits::kSocketReadBytes) {
+            return is_paused_ ? void() : wait_for_more();
         }
     }
     if (!is_paused_) {
         resume();
+    }
+}
+
+void ClientExchange::wait_for_more() {
+    if (is_answering_) {
+        connection_->wait_bytes();
+    } else {
+        connection_->wait_readable();  // most open exchanges wait for their answer to begin, by the thousand: no buffer
     }
 }
 
@@ -404,6 +411,7 @@ void ClientExchange::complete() {
 }
 
 bool ClientExchange::on_response_head(int status, const std::vector<HttpHeader>& headers) {
+    is_answering_ = true;
     observer_->on_head(status, headers);
     return state_ != State::done;
 }

@@ -52,6 +52,7 @@ private:
     void write();
     void on_write_failed();
     void read();
+    void wait_for_more();
     bool on_bytes(std::string_view bytes);
     void on_read_end(IoStatus status);
     void complete();
@@ -95,6 +96,7 @@ private:
     bool is_written_ = false;
     bool is_write_broken_ = false;
     bool is_resume_posted_ = false;
+    bool is_answering_ = false;  // the head has come
 };
 
 }  // namespace eco2::net

@@ -52,6 +52,7 @@ void ClientWorker::give_back(std::shared_ptr<UpstreamConnection> connection) {
         return;
     }
     connection->set_user(nullptr);
+    connection->drop_buffer();
     connection->wait_readable();
     pool.push_back({std::move(connection), Steady::now()});
     counters_.idle.fetch_add(1, std::memory_order_relaxed);

@@ -34,7 +34,13 @@ public:
     void set_user(ConnectionUser* user) noexcept { user_ = user; }
     bool start_tls(ssl_ctx_st& context, const std::string& host);
     void wait_readable();
+    /// As wait_readable, for a connection that streams: its next bytes are fetched on the way, into a small buffer of its own.
+    void wait_bytes();
     void wait_writable();
+    /// What wait_bytes has fetched, then the socket.
+    IoResult read_some(char* data, std::size_t size) noexcept;
+    /// The streaming is over: frees the buffer.
+    void drop_buffer() noexcept;
     void close() noexcept;
     /// True where an idle connection can still be used: open, and the peer has sent nothing.
     bool is_quiet() noexcept;
@@ -44,12 +50,18 @@ public:
 
 private:
     void on_tls_session(SslSessionPtr session) override;
+    void wake_reader();
 
     std::shared_ptr<ClientWorker> worker_;
     std::string pool_key_;
     Transport transport_;
     ConnectionUser* user_ = nullptr;
     bool is_waiting_to_read_ = false;
+    bool is_fetching_ = false;  // the wait is wait_bytes: the socket's bytes are its own
+    IoStatus end_ = IoStatus::ok;  // what it has met instead of bytes; the socket does not tell twice
+    std::unique_ptr<char[]> buffer_;
+    std::size_t held_from_ = 0;
+    std::size_t held_to_ = 0;
     bool is_waiting_to_write_ = false;
 };
 

@@ -232,6 +232,56 @@ TEST_F(ClientTest, a_body_may_end_with_the_connection) {
     EXPECT_EQ(client_->stats().connections_idle, 0u);
 }
 
+TEST_F(ClientTest, a_stream_comes_whole_in_pieces_of_any_size_and_its_reset_is_no_end) {
+    start();
+    for (const std::size_t size : {1u, 511u, 512u, 513u, 1'024u, 40'000u}) {
+        for (const bool is_reset : {false, true}) {
+            auto seen = recorder();
+            EXPECT_FALSE(seen->start(request()));
+            RawSocket server = peer_.accept();
+            server.read_until("{}");
+            server.send("HTTP/1.1 200 OK\r\n\r\n");
+            ASSERT_TRUE(eventually([&] { return seen->status() == 200; }));
+            std::string sent;
+            for (const char letter : {'a', 'b', 'c'}) {
+                const std::string piece(size, letter);
+                server.send(piece);
+                sent += piece;
+                // Read before the next is sent, so that each one wakes the reader anew.
+                ASSERT_TRUE(eventually([&] { return seen->body().size() == sent.size(); })) << size;
+            }
+            if (is_reset) {
+                server.reset();
+            } else {
+                server.close();
+            }
+            EXPECT_EQ(seen->wait(), is_reset ? "PROVIDER_RESET" : "ok") << size;
+            EXPECT_EQ(seen->body(), sent) << size;
+        }
+    }
+}
+
+TEST_F(ClientTest, a_connection_that_has_streamed_is_used_again) {
+    start();
+    auto first = recorder();
+    EXPECT_FALSE(first->start(request()));
+    RawSocket server = peer_.accept();
+    server.read_until("{}");
+    server.send("HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n");
+    ASSERT_TRUE(eventually([&] { return first->status() == 200; }));
+    server.send("3\r\nabc\r\n");
+    ASSERT_TRUE(eventually([&] { return first->body() == "abc"; }));
+    server.send("0\r\n\r\n");
+    EXPECT_EQ(first->wait(), "ok");
+    auto second = recorder();
+    EXPECT_FALSE(second->start(request()));
+    server.read_until("{}");
+    server.send("HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nok");
+    EXPECT_EQ(second->wait(), "ok");
+    EXPECT_EQ(second->body(), "ok");
+    EXPECT_EQ(client_->stats().connections_opened, 1u);
+}
+
 TEST_F(ClientTest, connections_that_the_peer_does_not_keep_are_not_reused) {
     start();
     for (const char* answer : {"HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: 0\r\n\r\n",
