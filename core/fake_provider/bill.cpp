@@ -38,6 +38,8 @@ void add_to(Bill::Row& sum, const Bill::Row& row) {
     }
     sum.tokens_in += row.tokens_in;
     sum.tokens_out += row.tokens_out;
+    sum.told_in += row.told_in;
+    sum.told_out += row.told_out;
 }
 
 json::object to_object(const Bill::Row& row, double usd) {
@@ -48,6 +50,8 @@ json::object to_object(const Bill::Row& row, double usd) {
     }
     out["tokens_in"] = row.tokens_in;
     out["tokens_out"] = row.tokens_out;
+    out["told_in"] = row.told_in;
+    out["told_out"] = row.told_out;
     out["cost_usd"] = usd;
     return out;
 }
@@ -105,6 +109,10 @@ void Bill::add(BilledRequest request) {
     ++(row->second.*kEndCounts[static_cast<std::size_t>(request.end)]);
     row->second.tokens_in += request.tokens_in;
     row->second.tokens_out += request.tokens_out;
+    if (request.usage_told) {
+        row->second.told_in += request.tokens_in;
+        row->second.told_out += request.tokens_out;
+    }
     requests_.push_back(std::move(request));
     if (requests_.size() > limits::kFakeBillRequestsMax) {
         requests_.pop_front();

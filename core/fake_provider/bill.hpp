@@ -69,6 +69,8 @@ public:
         std::uint64_t failed = 0;
         std::int64_t tokens_in = 0;
         std::int64_t tokens_out = 0;
+        std::int64_t told_in = 0;  // of the tokens: by requests whose usage was told
+        std::int64_t told_out = 0;
     };
 
     void add(BilledRequest request);

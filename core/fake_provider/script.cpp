@@ -206,7 +206,7 @@ private:
         Script script = whole_reply(dialect_, 200, "application/json", std::move(body), pace_.last + late, scene_.number);
         script.answered = answered();
         script.parts.front().tokens = said.completion_tokens;
-        script.parts.front().tells_usage = script.answered == Answered::whole;
+        script.parts.front().tells_usage = script.answered == Answered::whole || behaviour_.fault == Fault::no_finish;
         script.prompt_tokens = said.prompt_tokens;
         return script;
     }

@@ -50,8 +50,8 @@ kill -TERM "$serve_pid"
 wait "$serve_pid" || { echo "the host ended with code $?; see $OUT/serve.log" >&2; failures=$((failures + 1)); }
 sleep 1
 "$BIN_DIR/eco2" ledger --config "$scratch/share/examples/failover.toml" --data "$scratch/data" --by provider --json >"$OUT/ledger.jsonl"
-curl -fsS "http://127.0.0.1:$primary_port/fake/bill" >"$OUT/primary.bill.json"
-curl -fsS "http://127.0.0.1:$fallback_port/fake/bill" >"$OUT/fallback.bill.json"
+curl -fsS "http://127.0.0.1:$primary_port/fake/bill?requests=0" >"$OUT/primary.bill.json"
+curl -fsS "http://127.0.0.1:$fallback_port/fake/bill?requests=0" >"$OUT/fallback.bill.json"
 
 python3 "$bench_here/storm_verdict.py" "$OUT" "$SLOPE_MAX" "$ESTIMATE_MAX" | tee "$OUT/table.md" || failures=$((failures + 1))
 [ "$failures" -eq 0 ] || { echo "the storm was not weathered" >&2; exit 1; }

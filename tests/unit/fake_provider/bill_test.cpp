@@ -99,6 +99,10 @@ TEST_F(FakeBill, every_stream_fault_is_a_cut_or_whole_as_its_reader_sees_it) {
         EXPECT_EQ(last().end, end) << fault;
         EXPECT_EQ(last().usage_told, end == BilledEnd::whole) << fault;
     }
+    ASSERT_TRUE(control_.set_behaviour(R"({"fault":"no_finish"})"));
+    ask(chat("m"));
+    EXPECT_EQ(last().end, BilledEnd::cut);
+    EXPECT_TRUE(last().usage_told) << "a whole answer's body holds it, finished or not";
 }
 
 TEST_F(FakeBill, rows_and_total_are_the_sum_of_the_requests_at_their_prices) {
@@ -120,6 +124,7 @@ TEST_F(FakeBill, rows_and_total_are_the_sum_of_the_requests_at_their_prices) {
     EXPECT_NEAR(shown.at("rows").at(1).at("cost_usd").to_number<double>(), dear, 1e-12);
     EXPECT_NEAR(shown.at("total").at("cost_usd").to_number<double>(), cheap + dear, 1e-12);
     EXPECT_EQ(shown.at("total").at("tokens_out"), json::value(360));
+    EXPECT_EQ(shown.at("total").at("told_out"), json::value(360)) << "all of it was told";
     EXPECT_FALSE(read_prices(json::parse(R"({"m":{"input":1}})").as_object()));
     EXPECT_FALSE(read_prices(json::parse(R"({"m":{"in":-1}})").as_object()));
     control_.reset();
