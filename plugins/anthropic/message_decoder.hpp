@@ -18,7 +18,7 @@ namespace eco2::anthropic {
 /// A stream is whole when a stop reason has come and either `message_stop` or a clean end of the response. Thinking blocks are
 /// left out; unknown events, deltas and blocks are skipped.
 ///
-/// Limits: an event of 1 MiB.
+/// Limits: an event of 8 MiB.
 class MessageDecoder final : public plugin::Decoder {
 public:
     /// `schema_tool`: the tool whose input is the answer's text; empty: there is none.

@@ -16,7 +16,7 @@ namespace eco2::gemini {
 /// The API has no end mark: a stream is whole when a finish reason (or the reason why the prompt was blocked) has come and the
 /// response has ended cleanly. Thoughts are left out.
 ///
-/// Limits: an event of 1 MiB.
+/// Limits: an event of 8 MiB.
 class AnswerDecoder final : public plugin::Decoder {
 public:
     /// `request_id`: the API gives calls no ids of their own; they are made of this.

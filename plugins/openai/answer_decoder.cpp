@@ -31,7 +31,7 @@ Result<void> AnswerDecoder::take_event(std::string_view data, DeltaWriter& out) 
     if (has_done_mark_ || data.empty()) {
         return {};
     }
-    if (data == "[DONE]") {
+    if (data.starts_with("[DONE]")) {
         has_done_mark_ = true;
         return {};
     }
@@ -56,7 +56,11 @@ Result<void> AnswerDecoder::take_chunk(const boost::json::value& chunk, std::str
     tell_model(chunk, has_model_, out);
     const boost::json::array& choices = chunk.at("choices").get_array();
     const boost::json::value* const choice = first_choice(choices);
-    const bool is_only_text = choice != nullptr && take_choice(*choice, "delta", out);
+    const Result<bool> taken = choice == nullptr ? Result<bool>(false) : take_choice(*choice, "delta", out);
+    if (!taken) {
+        return taken.error();
+    }
+    const bool is_only_text = *taken;
     const std::optional<plugin::Usage> usage = read_usage(chunk);
     if (usage) {
         out.usage(*usage);
@@ -97,7 +101,7 @@ void AnswerDecoder::tell_call(const boost::json::value& call, DeltaWriter& out) 
     out.tool(indexed + text.substr(1));
 }
 
-bool AnswerDecoder::take_choice(const boost::json::value& choice, std::string_view content, DeltaWriter& out) {
+Result<bool> AnswerDecoder::take_choice(const boost::json::value& choice, std::string_view content, DeltaWriter& out) {
     bool is_only_text = true;
     const boost::json::value* const said = json_member(&choice, content);
     const bool has_text = say(json_member(said, "content"), out);
@@ -112,9 +116,13 @@ bool AnswerDecoder::take_choice(const boost::json::value& choice, std::string_vi
             tell_call(call, out);
         }
     }
-    if (const auto reason = json_text(json_member(&choice, "finish_reason"))) {
+    const auto finished = read_finish(choice);
+    if (!finished) {
+        return finished.error();
+    }
+    if (*finished) {
         is_only_text = false;
-        finish_reason_ = finish_named(*reason);
+        finish_reason_ = **finished;
     }
     return is_only_text && has_text;
 }
@@ -134,7 +142,9 @@ Result<void> AnswerDecoder::take_whole(DeltaWriter& out) {
         return malformed("the answer has no choices");
     }
     tell_model(answer, has_model_, out);
-    take_choice(*choice, "message", out);
+    if (const Result<bool> taken = take_choice(*choice, "message", out); !taken) {
+        return taken.error();
+    }
     if (const std::optional<plugin::Usage> usage = read_usage(answer)) {
         out.usage(*usage);
     }

@@ -20,7 +20,7 @@ namespace eco2::openai {
 /// finish reason is a cut that somebody on the way has papered over. A whole answer that says something but no finish reason
 /// counts as stopped, and a raw delta tells so: its JSON came to its end.
 ///
-/// Limits: an event of 1 MiB.
+/// Limits: an event of 8 MiB.
 class AnswerDecoder final : public plugin::Decoder {
 public:
     /// `drops_thoughts`: a `<think>` block before the text is left out.
@@ -29,7 +29,7 @@ public:
     void on_head(int status, const plugin::Headers& headers) override;
     plugin::Result<void> feed(std::string_view bytes, plugin::DeltaWriter& out) override;
     plugin::Result<plugin::FinishReason> finish(plugin::DeltaWriter& out) override;
-    bool has_ended() const noexcept override { return has_done_mark_ && finish_reason_.has_value(); }
+    bool has_ended() const noexcept override { return reader_.is_streamed() && finish_reason_.has_value(); }
 
 private:
     plugin::Result<void> take_event(std::string_view data, plugin::DeltaWriter& out);
@@ -38,7 +38,7 @@ private:
     /// A text, or a list of parts whose texts belong together. False: neither.
     bool say(const boost::json::value* content, plugin::DeltaWriter& out);
     /// `content` is "delta" in a stream, "message" in a whole answer. Returns true when there was nothing but text.
-    bool take_choice(const boost::json::value& choice, std::string_view content, plugin::DeltaWriter& out);
+    plugin::Result<bool> take_choice(const boost::json::value& choice, std::string_view content, plugin::DeltaWriter& out);
     void tell_call(const boost::json::value& call, plugin::DeltaWriter& out);
     plugin::FinishReason reason() const;
 

@@ -22,8 +22,15 @@ using plugin::Result;
 namespace {
 
 // Members of a delta or message that say something besides its text.
-constexpr std::array<std::string_view, 8> kContent{
-    "tool_calls", "function_call", "refusal", "audio", "reasoning_content", "reasoning", "reasoning_details", "images"};
+constexpr std::array<std::string_view, 9> kContent{"tool_calls",
+                                                   "function_call",
+                                                   "refusal",
+                                                   "audio",
+                                                   "reasoning_content",
+                                                   "reasoning",
+                                                   "reasoning_details",
+                                                   "thinking",
+                                                   "images"};
 
 bool is_empty(const boost::json::value& value) {
     switch (value.kind()) {
@@ -74,7 +81,7 @@ Result<void> ChatDecoder::take_event(std::string_view data, DeltaWriter& out) {
     if (has_done_mark_ || data.empty()) {
         return {};
     }
-    if (data == "[DONE]") {
+    if (data.starts_with("[DONE]")) {
         has_done_mark_ = true;
         return {};
     }
@@ -93,16 +100,20 @@ Result<void> ChatDecoder::take_event(std::string_view data, DeltaWriter& out) {
         case CompletionKind::unknown: return malformed("an event of the stream has no choices");
         case CompletionKind::choices: break;
     }
-    if (take_choices(chunk, data, "delta", out)) {
+    const Result<bool> taken = take_choices(chunk, data, "delta", out);
+    if (!taken) {
+        return taken.error();
+    }
+    if (*taken) {
         shortcut_.learn(data);
     }
     return {};
 }
 
-bool ChatDecoder::take_choices(const boost::json::value& completion,
-                               std::string_view json,
-                               std::string_view content,
-                               DeltaWriter& out) {
+Result<bool> ChatDecoder::take_choices(const boost::json::value& completion,
+                                       std::string_view json,
+                                       std::string_view content,
+                                       DeltaWriter& out) {
     tell_model(completion, has_model_, out);
     const boost::json::array& choices = completion.at("choices").get_array();
     const boost::json::value* const first = first_choice(choices);
@@ -110,6 +121,16 @@ bool ChatDecoder::take_choices(const boost::json::value& completion,
     bool has_more = false;
     bool has_finished = false;
     for (const boost::json::value& choice : choices) {
+        const auto finished = read_finish(choice);
+        if (!finished) {
+            return finished.error();
+        }
+        const auto index = json_integer(json_member(&choice, "index")).value_or(0);
+        const auto place = static_cast<std::size_t>(std::clamp<std::int64_t>(index, 0, 127));
+        begun_.set(place);
+        if (*finished) {
+            finished_.set(place);
+        }
         const boost::json::value* const said = json_member(&choice, content);
         has_more = has_more || has_content_besides_text(said);
         const std::string words = text_of(json_member(said, "content"), has_more);
@@ -120,9 +141,9 @@ bool ChatDecoder::take_choices(const boost::json::value& completion,
         text = words;
         const auto refusal = json_text(json_member(said, "refusal"));
         has_refused_ = has_refused_ || (refusal && !refusal->empty());
-        if (const auto reason = json_text(json_member(&choice, "finish_reason"))) {
+        if (*finished) {
             has_finished = true;
-            finish_reason_ = finish_named(*reason);
+            finish_reason_ = **finished;
         }
     }
     out.chat(json, text, has_more);
@@ -147,8 +168,8 @@ Result<void> ChatDecoder::take_whole(DeltaWriter& out) {
     if (kind != CompletionKind::choices || first_choice(answer.at("choices").get_array()) == nullptr) {
         return malformed("the answer has no choices");
     }
-    take_choices(answer, body, "message", out);
-    return {};
+    const Result<bool> taken = take_choices(answer, body, "message", out);
+    return taken ? Result<void>() : taken.error();
 }
 
 Result<FinishReason> ChatDecoder::finish(DeltaWriter& out) {
@@ -157,8 +178,9 @@ Result<FinishReason> ChatDecoder::finish(DeltaWriter& out) {
             return std::move(taken).error();
         }
     }
-    if (!finish_reason_) {
-        return malformed("the answer ended without a finish reason");
+    if (!is_complete()) {
+        return malformed(finish_reason_ ? "the answer ended before all of its choices had finished"
+                                        : "the answer ended without a finish reason");
     }
     return has_refused_ && *finish_reason_ == FinishReason::stop ? FinishReason::refusal : *finish_reason_;
 }

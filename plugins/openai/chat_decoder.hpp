@@ -7,6 +7,7 @@
 
 #include <boost/json/value.hpp>
 
+#include <bitset>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -18,7 +19,7 @@ namespace eco2::openai {
 /// Each event with choices becomes one chat delta; comments, pings and `[DONE]` become none. What makes an answer whole, and
 /// what breaks it, is as AnswerDecoder has it. Nothing is filtered.
 ///
-/// Limits: an event of 1 MiB.
+/// Limits: an event of 8 MiB.
 class ChatDecoder final : public plugin::Decoder {
 public:
     explicit ChatDecoder(bool is_streamed);
@@ -26,22 +27,26 @@ public:
     void on_head(int status, const plugin::Headers& headers) override;
     plugin::Result<void> feed(std::string_view bytes, plugin::DeltaWriter& out) override;
     plugin::Result<plugin::FinishReason> finish(plugin::DeltaWriter& out) override;
-    bool has_ended() const noexcept override { return has_done_mark_ && finish_reason_.has_value(); }
+    bool has_ended() const noexcept override { return reader_.is_streamed() && is_complete(); }
 
 private:
     plugin::Result<void> take_event(std::string_view data, plugin::DeltaWriter& out);
     plugin::Result<void> take_whole(plugin::DeltaWriter& out);
     /// A chunk or a whole completion. `content` is "delta" or "message". True: text of the only choice, and nothing else.
-    bool take_choices(const boost::json::value& completion,
-                      std::string_view json,
-                      std::string_view content,
-                      plugin::DeltaWriter& out);
+    plugin::Result<bool> take_choices(const boost::json::value& completion,
+                                      std::string_view json,
+                                      std::string_view content,
+                                      plugin::DeltaWriter& out);
+    /// Each choice that has begun has finished.
+    bool is_complete() const noexcept { return finish_reason_.has_value() && (begun_ & ~finished_).none(); }
 
     plugin::AnswerReader reader_;
     bool has_done_mark_ = false;
     bool has_model_ = false;
     bool has_refused_ = false;
-    std::optional<plugin::FinishReason> finish_reason_;
+    std::optional<plugin::FinishReason> finish_reason_;  // of the first choice
+    std::bitset<128> begun_;                             // choices by index: as many as OpenAI makes
+    std::bitset<128> finished_;
     ChunkShortcut shortcut_;
 };
 

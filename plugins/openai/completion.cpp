@@ -1,6 +1,9 @@
 #include "openai/completion.hpp"
 
+#include "openai/errors.hpp"
+
 #include "eco2/plugin/json.hpp"
+#include "eco2/plugin/upstream_errors.hpp"
 
 namespace eco2::openai {
 
@@ -20,6 +23,20 @@ FinishReason finish_named(std::string_view name) {
         return FinishReason::content_filter;
     }
     return name == "tool_calls" || name == "function_call" ? FinishReason::tool : FinishReason::other;
+}
+
+plugin::Result<std::optional<FinishReason>> read_finish(const boost::json::value& choice) {
+    const auto reason = json_text(json_member(&choice, "finish_reason"));
+    if (!reason || reason->empty()) {
+        return std::optional<FinishReason>();
+    }
+    if (*reason == "error" || *reason == "insufficient_system_resource") {  // OpenRouter's word, DeepSeek's
+        const boost::json::value* const error = json_member(&choice, "error");
+        return error != nullptr && !error->is_null()
+                   ? classify_in_stream(*error)
+                   : plugin::provider_fault(std::string(*reason), "the upstream broke its answer off");
+    }
+    return std::optional(finish_named(*reason));
 }
 
 CompletionKind kind_of(const boost::json::value& completion) {

@@ -1,6 +1,7 @@
 #pragma once
 
 #include "eco2/plugin/delta_writer.hpp"
+#include "eco2/plugin/result.hpp"
 
 #include <boost/json/array.hpp>
 #include <boost/json/value.hpp>
@@ -23,6 +24,10 @@ enum class CompletionKind {
 };
 
 plugin::FinishReason finish_named(std::string_view name);
+
+/// Why a choice has finished; nothing: it has not ("" is some servers' null). Errors: the upstream broke it off and says so in
+/// the place of a reason.
+plugin::Result<std::optional<plugin::FinishReason>> read_finish(const boost::json::value& choice);
 
 CompletionKind kind_of(const boost::json::value& completion);
 

@@ -71,12 +71,16 @@ constexpr std::array kWords{
 constexpr std::array<std::string_view, 4> kTooLong{
     "maximum context length", "maximum model length", "exceeds the available context size", "Context size has been exceeded"};
 
+// What compatible doors (Google's, Anthropic's) say of a key or its account with a 400.
+constexpr std::array<std::string_view, 2> kBadKey{"API key not valid", "credit balance is too low"};
+
 /// What an upstream says of an error, in whichever of the usual forms.
 struct Told {
     std::string_view code;
     std::string_view type;
     std::string_view message;
-    int status = 0;  // a code that is a number
+    int status = 0;              // a code that is a number
+    std::int64_t retry_ms = -1;  // of a RetryInfo: Google's, behind its OpenAI door
 };
 
 const Word* find_word(std::string_view text) {
@@ -86,7 +90,9 @@ const Word* find_word(std::string_view text) {
 
 /// `type` is a coarse word: it decides only where the status says nothing.
 ErrorClass classify(const Told& told, int status) {
-    if (const Word* const word = find_word(told.code)) {
+    const Word* const word = find_word(told.code);
+    const bool is_coarse = word != nullptr && word->word == "invalid_request_error";  // DeepSeek's code with every status
+    if (word != nullptr && !is_coarse) {
         return word->error_class;
     }
     const Word* const type = find_word(told.type);
@@ -96,6 +102,9 @@ ErrorClass classify(const Told& told, int status) {
     const auto is_said = [&](std::string_view words) { return told.message.find(words) != std::string_view::npos; };
     if (std::any_of(kTooLong.begin(), kTooLong.end(), is_said)) {
         return ErrorClass::context_length;
+    }
+    if (status >= 400 && status < 500 && std::any_of(kBadKey.begin(), kBadKey.end(), is_said)) {
+        return ErrorClass::key_fault;
     }
     if (status != 0) {
         return plugin::class_of_http_status(status);
@@ -113,6 +122,11 @@ Told read_error(const boost::json::value& error) {
     told.code = json_text(code).value_or("");
     told.type = json_text(json_member(&error, "type")).value_or("");
     told.message = json_text(json_member(&error, "message")).value_or("");
+    const boost::json::array* const details = json_array(json_member(&error, "details"));
+    for (std::size_t index = 0; details != nullptr && index < details->size(); ++index) {
+        const auto delay = json_text(json_member(&(*details)[index], "retryDelay"));
+        told.retry_ms = delay ? wire::parse_duration_ms(*delay).value_or(-1) : told.retry_ms;
+    }
     if (const auto number = json_integer(code); number && *number >= 400 && *number < 600) {
         told.status = static_cast<int>(*number);
     }
@@ -130,6 +144,9 @@ std::string_view detail_of(const boost::json::value* detail) {
 
 /// {"error": ...} as OpenAI has it, or the error itself as the whole body, or {"detail": ...}.
 Told read_body(const boost::json::value& body) {
+    if (const boost::json::array* const list = json_array(&body); list != nullptr && !list->empty()) {
+        return read_body(list->front());  // Google wraps its errors so
+    }
     if (const boost::json::value* const error = json_member(&body, "error")) {
         return read_error(*error);
     }
@@ -155,6 +172,7 @@ Failure build(const Told& told, int status) {
     failure.error_class = classify(told, status);
     failure.status = plugin::status_of(failure.error_class);
     failure.is_retryable = plugin::is_retryable(failure.error_class);
+    failure.retry_after_ms = told.retry_ms;
     failure.code = shown_code(told, status);
     if (failure.error_class == ErrorClass::key_fault && status == 401) {
         failure.message = "the upstream did not accept the key";  // its own words quote a part of the key
@@ -198,7 +216,9 @@ Failure classify_response(int status, const Headers& headers, std::string_view b
         failure.message = "HTTP " + std::to_string(status) + " where an answer was due; check base_url";
     }
     const wire::RetryHint hint = wire::read_retry_hint(headers, wall_now_ns);
-    failure.retry_after_ms = hint.after_ms;
+    if (hint.after_ms >= 0) {
+        failure.retry_after_ms = hint.after_ms;
+    }
     if (failure.retry_after_ms < 0 && failure.error_class == ErrorClass::limited) {
         failure.retry_after_ms = reset_hint_ms(headers);
     }

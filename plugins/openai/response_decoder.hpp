@@ -21,7 +21,7 @@ namespace eco2::openai {
 /// sequence number does not rise, or when `response.output_text.done` tells another text than the deltas did: malformed.
 /// Unknown events are skipped.
 ///
-/// Limits: an event of 1 MiB.
+/// Limits: an event of 8 MiB.
 class ResponseDecoder final : public plugin::Decoder {
 public:
     /// `drops_thoughts`: a `<think>` block before the text is left out.

@@ -119,6 +119,19 @@ TEST(HttpDialect, a_reset_after_the_answers_own_end_is_no_failure) {
     f.expect_clean();
 }
 
+TEST(HttpDialect, an_exchange_that_does_not_end_after_its_answer_is_ended) {
+    Fixture f;
+    ScriptedExchange script = answer();
+    script.end = ScriptedExchange::End::stall;
+    f.run(std::move(script));
+    EXPECT_FALSE(f.sink.is_done());
+    f.host.clock().advance_ns(1'000'000'000);
+    f.host.run_until_idle();
+    ASSERT_TRUE(f.sink.is_done());
+    EXPECT_EQ(f.sink.result().status, ECO2_OK) << "the answer was whole: the silence is nobody's stall";
+    f.expect_clean();
+}
+
 TEST(HttpDialect, pause_at_each_delta_holds_the_upstream_until_resume) {
     for (std::size_t at = 0; at < 4; ++at) {
         Fixture f;

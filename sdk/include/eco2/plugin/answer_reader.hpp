@@ -19,7 +19,7 @@ inline namespace draft_2 {
 /// Limits:        kEventBytesMax of one event; the host bounds a whole answer.
 class AnswerReader {
 public:
-    static constexpr std::size_t kEventBytesMax = 1024 * 1024;  // a whole answer in one event, with room
+    static constexpr std::size_t kEventBytesMax = 8 * 1024 * 1024;  // a whole answer in one event, with room
 
     explicit AnswerReader(bool is_streamed) : is_streamed_(is_streamed), events_(kEventBytesMax) {}
 
@@ -46,7 +46,7 @@ public:
             return taken.has_value();
         });
         if (state == wire::SseReader::State::too_long) {
-            return provider_fault("malformed", "an event of the stream is longer than 1 MiB");
+            return provider_fault("malformed", "an event of the stream is longer than 8 MiB");
         }
         return taken;
     }

@@ -19,7 +19,7 @@ struct HttpRequest {
     std::string url;
     HeaderList headers;  // a value may hold ECO2_KEY_PLACEHOLDER
     std::string body;
-    std::uint64_t response_bytes_max = 0;  // 0: the host's limit
+    std::uint64_t response_bytes_max = 0;  // 0: the host's limit; of a stream 256 MiB
 };
 
 /// Turns one response into deltas. Used by one thread at a time; sees only responses with a 2xx status.
@@ -35,7 +35,8 @@ public:
     virtual Result<void> feed(std::string_view bytes, DeltaWriter& out) = 0;
     /// The response has come whole. A failure: it ended before its answer did.
     virtual Result<FinishReason> finish(DeltaWriter& out) = 0;
-    /// True once the answer's own end mark has been seen: what the connection does afterwards does not matter.
+    /// True once a streamed answer is whole by its own word. Whatever the connection does afterwards does not matter; what may
+    /// still come, its usage for one, has a second.
     virtual bool has_ended() const noexcept { return false; }
 };
 

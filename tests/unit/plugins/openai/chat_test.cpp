@@ -145,7 +145,8 @@ TEST(OpenAiChatStream, garbage_or_an_error_in_place_of_any_chunk_is_that_failure
             }
             ChatCall call;
             call.run(stream_of(body));
-            EXPECT_EQ(call.sink.result().error_class, ECO2_CLASS_PROVIDER_FAULT) << bad << place;
+            const bool was_whole = place + 1 == chunks.size();
+            EXPECT_EQ(call.sink.result().error_class, was_whole ? ECO2_CLASS_NONE : ECO2_CLASS_PROVIDER_FAULT) << bad << place;
             EXPECT_EQ(call.chats().size(), place) << "nothing after it, and not itself";
             call.expect_clean();
         }
@@ -184,8 +185,12 @@ TEST(OpenAiChatStream, content_besides_the_first_choices_text_is_flagged) {
         {R"({"index":0,"delta":{"content":[{"type":"text","text":"a"},{"type":"image"}]}})", true}};
     for (const auto& [choices, has_more] : table) {
         ChatCall call;
-        call.run(stream_of("data: {\"choices\":[" + std::string(choices) + "]}\n\n" + finish_chunk("stop") + kDone));
-        ASSERT_EQ(call.chats().size(), 2u) << choices;
+        const bool has_second = std::string_view(choices).find("\"index\":1") != std::string_view::npos;
+        const std::string second_end = R"(data: {"choices":[{"index":1,"delta":{},"finish_reason":"stop"}]})"
+                                       "\n\n";
+        call.run(stream_of("data: {\"choices\":[" + std::string(choices) + "]}\n\n" + (has_second ? second_end : "") +
+                           finish_chunk("stop") + kDone));
+        ASSERT_EQ(call.chats().size(), has_second ? 3u : 2u) << choices;
         EXPECT_EQ(call.chats()[0].flags, has_more ? ECO2_DELTA_CONTENT : 0u) << choices;
         EXPECT_EQ(call.chats()[0].text.empty(),
                   std::string_view(choices).find("\"a\"") == std::string_view::npos ||
@@ -265,6 +270,52 @@ TEST(OpenAiChatAnswer, an_upstream_that_ignores_stream_is_told_whole) {
     call.run(json_of(200, R"({"choices":[{"index":0,"message":{"content":"hi"},"finish_reason":"stop"}]})"));
     EXPECT_EQ(call.sink.text(), "hi");
     EXPECT_EQ(call.chats().size(), 1u);
+}
+
+TEST(OpenAiChatStream, an_empty_finish_reason_is_none) {
+    ChatCall cut;
+    cut.run(stream_of(chunk(R"("delta":{"content":"Hi"},"finish_reason":"")") + kDone));
+    EXPECT_EQ(cut.sink.result().error_class, ECO2_CLASS_PROVIDER_FAULT) << "a cut that ends politely";
+    ChatCall whole;
+    whole.run(stream_of(chunk(R"("delta":{"content":"Hi"},"finish_reason":"")") + finish_chunk("stop") + kDone));
+    EXPECT_EQ(whole.sink.result().status, ECO2_OK);
+}
+
+TEST(OpenAiChatStream, every_choice_that_has_begun_must_finish) {
+    const std::string second = R"(data: {"choices":[{"index":1,"delta":{"content":"Ho"},"finish_reason":null}]})"
+                               "\n\n";
+    const std::string second_end = R"(data: {"choices":[{"index":1,"delta":{},"finish_reason":"stop"}]})"
+                                   "\n\n";
+    ChatCall cut;
+    cut.run(stream_of(text_chunk("Hi") + second + finish_chunk("stop") + kDone));
+    EXPECT_EQ(cut.sink.result().error_class, ECO2_CLASS_PROVIDER_FAULT);
+    ChatCall whole;
+    whole.run(stream_of(text_chunk("Hi") + second + finish_chunk("stop") + second_end + kDone));
+    EXPECT_EQ(whole.sink.result().status, ECO2_OK);
+}
+
+TEST(OpenAiChatStream, a_finish_that_says_error_is_one) {
+    for (const std::string_view reason : {"error", "insufficient_system_resource"}) {
+        ChatCall call;
+        call.run(stream_of(text_chunk("Hi") + finish_chunk(reason) + kDone));
+        EXPECT_EQ(call.sink.result().error_class, ECO2_CLASS_PROVIDER_FAULT) << reason;
+        ChatCall whole;
+        whole.request.streamed(false);
+        whole.run(json_of(
+            200, R"({"choices":[{"index":0,"message":{"content":"half"},"finish_reason":")" + std::string(reason) + R"("}]})"));
+        EXPECT_EQ(whole.sink.result().error_class, ECO2_CLASS_PROVIDER_FAULT) << reason;
+    }
+}
+
+TEST(OpenAiChatStream, that_is_reset_or_garbled_after_its_finish_is_whole) {
+    auto reset = stream_of(text_chunk("Hi") + finish_chunk("stop") + usage_chunk());
+    reset.end = ScriptedExchange::End::reset;
+    ChatCall call;
+    call.run(std::move(reset));
+    EXPECT_EQ(call.sink.result().status, ECO2_OK);
+    ChatCall garbled;
+    garbled.run(stream_of(text_chunk("Hi") + finish_chunk("stop") + "data: [DONE] \n\ndata: {nonsense\n\n"));
+    EXPECT_EQ(garbled.sink.result().status, ECO2_OK);
 }
 
 }  // namespace

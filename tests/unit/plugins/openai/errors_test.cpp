@@ -36,6 +36,20 @@ TEST_P(OpenAiErrors, are_classified) {
 }
 
 constexpr Row kRows[] = {
+    {"coarse_code_of_an_empty_account",
+     402,
+     R"({"error":{"message":"Insufficient Balance","type":"unknown_error","param":null,"code":"invalid_request_error"}})",
+     ECO2_CLASS_KEY_FAULT,
+     ECO2_UNAUTHENTICATED,
+     false,
+     "invalid_request_error"},
+    {"key_refused_with_400",
+     400,
+     R"([{"error":{"code":400,"message":"API key not valid. Please pass a valid API key.","status":"INVALID_ARGUMENT"}}])",
+     ECO2_CLASS_KEY_FAULT,
+     ECO2_UNAUTHENTICATED,
+     false,
+     "http_400"},
     {"bad_request",
      400,
      R"({"error":{"message":"bad","type":"invalid_request_error","param":"x","code":null}})",
@@ -291,6 +305,18 @@ TEST(OpenAiErrorHints, an_http_date_in_any_of_its_forms_is_read) {
         script.headers.emplace_back("retry-after", date);
         call.run(std::move(script));
         EXPECT_EQ(call.sink.result().retry_after_ms, 30'000) << date;
+    }
+}
+
+TEST(OpenAiErrorHints, retry_info_in_the_body_is_a_hint) {
+    for (
+        const std::string_view body :
+        {R"({"error":{"code":429,"message":"slow","status":"RESOURCE_EXHAUSTED","details":[{"@type":"type.googleapis.com/google.rpc.Help"},{"@type":"type.googleapis.com/google.rpc.RetryInfo","retryDelay":"3s"}]}})",
+         R"([{"error":{"code":429,"message":"slow","details":[{"@type":"type.googleapis.com/google.rpc.RetryInfo","retryDelay":"3s"}]}}])"}) {
+        OpenAiCall call;
+        call.run(json_of(429, std::string(body)));
+        EXPECT_EQ(call.sink.result().error_class, ECO2_CLASS_LIMITED);
+        EXPECT_EQ(call.sink.result().retry_after_ms, 3'000) << body;
     }
 }
 

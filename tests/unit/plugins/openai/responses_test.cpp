@@ -343,7 +343,7 @@ TEST(OpenAiResponses, errors_are_classified_as_for_chat) {
 
 TEST(OpenAiResponses, an_event_without_end_closes_the_upstream) {
     Call call;
-    call.run(stream_of(begun().all() + "data: " + std::string(1'100'000, 'x')));
+    call.run(stream_of(begun().all() + "data: " + std::string(8'500'000, 'x')));
     EXPECT_EQ(call.host.http().cancel_count(), 1u);
     expect_malformed(call);
 }

@@ -17,13 +17,16 @@ namespace eco2::plugin {
 inline namespace draft_2 {
 namespace detail {
 
-inline constexpr std::size_t kErrorBodyBytesMax = 64 * 1024;  // more than any provider's error; HTML pages are cut
+inline constexpr std::int64_t kEndGraceNs = 1'000'000'000;           // for what may follow an answer's end: usage, the HTTP end
+inline constexpr std::uint64_t kStreamBytesMax = 256 * 1024 * 1024;  // passes through: a million tokens, each in an event
+inline constexpr std::size_t kErrorBodyBytesMax = 64 * 1024;         // more than any provider's error; HTML pages are cut
 
 /// One exchange of an HttpDialect behind the call shape.
 ///
-/// Three parties hold it: the starting function, the host until release, and the exchange until its on_done is over. The
-/// host's HTTP call is released with the last of them, so cancel and resume may come at any time before the host's release.
-/// The exchange's callbacks are serialised by the host; only the atomics are touched by other threads.
+/// Three parties hold it: the starting function, the host until release, and the exchange until its on_done is over; a fourth
+/// while an answer that has ended waits for the exchange's end. The host's HTTP call is released with the last of them, so
+/// cancel and resume may come at any time before the host's release. The exchange's callbacks are serialised by the host; only
+/// the atomics are touched by other threads.
 class HttpCall final : private DeltaWriter {
 public:
     HttpCall(const HttpCall&) = delete;
@@ -31,11 +34,12 @@ public:
 
     static eco2_status launch(HttpDialect& dialect,
                               const eco2_http_service& http,
+                              const eco2_executor_service* executor,
                               const HttpRequest& request,
                               const eco2_generate_request& generate,
                               const eco2_sink* sink,
                               const eco2_call** out) {
-        std::unique_ptr<HttpCall, Deleter> made(new HttpCall(dialect, http, sink));
+        std::unique_ptr<HttpCall, Deleter> made(new HttpCall(dialect, http, executor, sink));
         made->decoder_ = dialect.decoder(GenerateRequest(generate));
         if (made->decoder_ == nullptr) {
             return ECO2_INTERNAL;
@@ -63,8 +67,11 @@ private:
         void operator()(HttpCall* call) const noexcept { delete call; }
     };
 
-    HttpCall(HttpDialect& dialect, const eco2_http_service& http, const eco2_sink* sink) noexcept
-        : dialect_(dialect), http_(http), sink_(sink) {
+    HttpCall(HttpDialect& dialect,
+             const eco2_http_service& http,
+             const eco2_executor_service* executor,
+             const eco2_sink* sink) noexcept
+        : dialect_(dialect), http_(http), executor_(executor), sink_(sink) {
         table_.self = this;
         table_.resume = [](void* self) noexcept { from(self).resume(); };
         table_.cancel = [](void* self) noexcept { from(self).cancel(); };
@@ -91,7 +98,8 @@ private:
         sent.headers = request.headers.data();
         sent.header_count = request.headers.size();
         sent.body = to_abi(std::string_view(request.body));
-        sent.response_bytes_max = request.response_bytes_max;
+        const bool is_streamed = (generate.flags & ECO2_GENERATE_STREAM) != 0;
+        sent.response_bytes_max = request.response_bytes_max == 0 && is_streamed ? kStreamBytesMax : request.response_bytes_max;
         return sent;
     }
 
@@ -133,10 +141,16 @@ private:
             return {};
         });
         fail_on(taken);
+        if (!is_over() && decoder_->has_ended()) {
+            limit_the_rest();
+        }
         return is_paused() ? ECO2_PAUSE : ECO2_CONTINUE;
     }
 
     void on_done(const eco2_error* error) noexcept {
+        if (eco2_timer* const timer = std::exchange(end_timer_, nullptr)) {
+            executor_->cancel_timer(executor_->ctx, timer);
+        }
         const Result<FinishReason> outcome = caught([&] { return settle(error); });
         is_done_.store(true);
         if (outcome) {
@@ -174,8 +188,28 @@ private:
         return failure;
     }
 
+    /// The answer is whole: an exchange that does not end is ended, so that nobody takes the silence for a stall.
+    void limit_the_rest() noexcept {
+        if (executor_ == nullptr || end_timer_ != nullptr) {
+            return;
+        }
+        holders_.fetch_add(1, std::memory_order_relaxed);
+        const auto on_time = [](void* self, eco2_status why) noexcept {
+            if (why == ECO2_OK) {
+                from(self).abort_exchange();
+            }
+            from(self).drop();
+        };
+        if (executor_->post_after(executor_->ctx, kEndGraceNs, on_time, this, &end_timer_) != ECO2_OK) {
+            end_timer_ = nullptr;
+            drop();
+        }
+    }
+
     void fail_on(const Result<void>& taken) noexcept {
-        if (!taken) {
+        if (!taken && status_ != 0 && !is_error_status() && decoder_->has_ended()) {
+            abort_exchange();  // the answer is whole already
+        } else if (!taken) {
             failure_.emplace(taken.error());
             if (failure_->upstream_http_status == 0) {
                 failure_->upstream_http_status = status_;
@@ -226,6 +260,7 @@ private:
     eco2_http_handler handler_ = sized<eco2_http_handler>();
     HttpDialect& dialect_;
     const eco2_http_service& http_;
+    const eco2_executor_service* executor_;  // null: none
     const eco2_sink* sink_;
     std::unique_ptr<Decoder> decoder_;
     int status_ = 0;  // 0: no head yet
@@ -234,6 +269,7 @@ private:
     std::string error_body_;
     KeptHeaders error_headers_;
     std::optional<Failure> failure_;
+    eco2_timer* end_timer_ = nullptr;
     std::atomic<eco2_http_call*> exchange_{nullptr};
     std::atomic<int> holders_{3};
     std::atomic<std::uint32_t> resumes_{0};
@@ -271,7 +307,7 @@ inline eco2_status HttpDialect::start(const eco2_generate_request* request,
         });
     }
     try {
-        return detail::HttpCall::launch(*this, *host_.http(), *encoded, *request, sink, out);
+        return detail::HttpCall::launch(*this, *host_.http(), host_.executor(), *encoded, *request, sink, out);
     } catch (...) {
         *out = nullptr;
         return ECO2_RESOURCE_EXHAUSTED;
