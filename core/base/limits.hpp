@@ -59,13 +59,13 @@ inline constexpr std::size_t kNamesKeptMax = 1'024;          // per I/O thread; 
 inline constexpr std::size_t kTlsSessionsKeptMax = 256;      // per I/O thread, one an origin
 inline constexpr std::size_t kProxyHeadBytesMax = 8 * 1024;  // of a proxy's answer to CONNECT
 inline constexpr std::size_t kSseLineBytesMax = 1024 * 1024;
-inline constexpr std::size_t kProviderTextBytesMax = 256 * 1024;  // a stage's answer
+inline constexpr std::size_t kProviderTextBytesMax = 2 * 1024 * 1024;  // of one answer: 128,000 tokens, with room
 inline constexpr std::size_t kModelNameBytesMax = 200;  // as an upstream tells it: it stands in every result and log line
 
 // routing
 inline constexpr std::size_t kTrailBytesMax = 2 * 1024;       // of one request: some twenty decisions
 inline constexpr std::size_t kHeldChunksMax = 64;             // start-up events held back until the first content
-inline constexpr std::size_t kHeldBytesMax = 256 * 1024;      // of them; beyond it they count as content
+inline constexpr std::size_t kHeldBytesMax = 256 * 1024;      // of them; what is beyond is dropped
 inline constexpr std::size_t kPrefixHashBytesMax = 1'024;     // providers cache prompts from about 1,024 tokens on
 inline constexpr std::int64_t kReservedOutputTokens = 1'024;  // where a request does not say how long its answer may be
 inline constexpr std::size_t kTargetsKept =
@@ -177,7 +177,7 @@ inline constexpr auto kLedgerCommitWindow = 1s;  // sums wait so long for the di
 inline constexpr std::size_t kLedgerRowsPendingMax =
     100'000;                                              // sums in memory while the disk fails: some 40 MB; then coarser ones
 inline constexpr std::size_t kLedgerFieldBytesMax = 256;  // an upstream chooses its model's name
-inline constexpr std::size_t kRoutedRecordsKept = 500;        // for `eco2 explain`
+inline constexpr std::size_t kRoutedRecordsKept = 500;    // for `eco2 explain`
 inline constexpr std::size_t kTrailKeptBytesMax = 8 * 1024;  // of each: as much as a log line shows
 
 // fake provider (tests, demos, load)

@@ -424,8 +424,10 @@ CallObserver::Flow CallCore::deliver_answer(const eco2_delta& delta) {
     const auto json = text_of(delta.meta);
     text_bytes_ += text.size();
     if (text_bytes_ > limits::kProviderTextBytesMax || json.size() > limits::kUpstreamBodyBytesMax) {
+        // What was asked for is too long for us: no other target would be better, and this one has done nothing wrong.
         fail_now(Errc::provider_bad_answer,
-                 "the answer is longer than " + std::to_string(limits::kProviderTextBytesMax) + " bytes");
+                 "the answer is longer than " + std::to_string(limits::kProviderTextBytesMax) + " bytes",
+                 FaultClass::caller_fault);
         return CallObserver::Flow::go_on;
     }
     if (!is_valid_utf8(text) || !is_valid_utf8(json)) {
@@ -468,8 +470,9 @@ void CallCore::deliver_end(eco2_status status, FinishReason finish_reason, std::
 }
 
 /// Ends the call for the observer now; the plugin is cancelled and waited for in silence.
-void CallCore::fail_now(Errc code, std::string detail) {
-    const auto error = call_error(code, std::move(detail));
+void CallCore::fail_now(Errc code, std::string detail, FaultClass fault) {
+    auto error = call_error(code, std::move(detail));
+    error.fault = fault;
     cancel_asked();
     tell_end(FinishReason::none, &error);
 }

@@ -77,7 +77,7 @@ private:
     CallObserver::Flow deliver_answer(const eco2_delta& delta);
     void deliver_result(std::string_view json, std::string_view meta);
     void deliver_end(eco2_status status, FinishReason finish, std::unique_ptr<CallError> error);
-    void fail_now(Errc code, std::string detail);
+    void fail_now(Errc code, std::string detail, FaultClass fault = FaultClass::provider_fault);
     void tell_end(FinishReason finish, const CallError* error);
 
     void resume_asked();

@@ -32,19 +32,15 @@ void AnswerRelay::forget() {
 }
 
 AnswerRelay::Take AnswerRelay::kept(Piece piece) {
-    kept_bytes_ += piece.text.size() + piece.json.size();
-    kept_.push_back(std::move(piece));
-    const bool is_too_much = kept_.size() > limits::kHeldChunksMax || kept_bytes_ > limits::kHeldBytesMax;
+    const auto bytes = piece.text.size() + piece.json.size();
+    const bool is_too_much = kept_.size() >= limits::kHeldChunksMax || kept_bytes_ + bytes > limits::kHeldBytesMax;
+    // More start-up than any provider has says nothing: dropped, so that memory stays bounded and another target can still
+    // answer.
     if (state_ == State::holding || !is_too_much) {
-        return Take::keep;
+        kept_bytes_ += bytes;
+        kept_.push_back(std::move(piece));
     }
-    // More start-up than any provider has: taken as content, so that memory stays bounded.
-    auto last = std::move(kept_.back());
-    kept_.pop_back();
-    state_ = State::live;
-    has_left_ = true;
-    has_more_left_ = true;
-    return Take::pass;
+    return Take::keep;
 }
 
 AnswerRelay::Take AnswerRelay::text(std::string_view text) {

@@ -11,6 +11,7 @@ namespace {
 using std::chrono::milliseconds;
 using std::chrono::nanoseconds;
 
+constexpr long kTurnHintMs = 1'000;
 constexpr milliseconds kHintGrace{500};  // the board's own idea of a hint's end may be a little later than the upstream's
 
 CallError made(Errc code, FaultClass fault, std::string detail, std::int64_t retry_after_ms = -1) {
@@ -48,6 +49,10 @@ std::string what_of(const CallError& error, TimeOut time_out) {
         text += " (wait " + std::to_string(error.error.retry_after_ms) + " ms)";
     }
     return text;
+}
+
+bool is_not_there(int status) noexcept {
+    return status == 404 || status == 405;
 }
 
 }  // namespace
@@ -107,6 +112,12 @@ RouteMachine::Step RouteMachine::next(Clock::Monotonic now) {
     }
     if (now >= facts_.deadline) {
         trail_.add(now, route_.name, "out of time");
+        if (place_ != nullptr && !has_content_left_) {
+            return over(made(Errc::provider_limited,
+                             FaultClass::limited,
+                             "every target of route " + route_.name + " is at its limit; no turn came in time",
+                             kTurnHintMs));
+        }
         return attempts_ == 0 || has_content_left_
                    ? over(made(Errc::deadline_exceeded, FaultClass::provider_fault, "no target answered in time"))
                    : over();
@@ -214,8 +225,25 @@ bool RouteMachine::is_too_dear(std::size_t index) const {
     return static_cast<double>(spent_picousd_ + worst) > route_.policy.cost_usd * 1e12;
 }
 
+/// Why those before the one that is asked are not, once each.
+void RouteMachine::note_skipped(Clock::Monotonic now) {
+    using Why = TargetBoard::Denial::Why;
+    for (const auto& [index, denial] : denied_) {
+        if (std::exchange(tried_[index].is_skip_noted, true)) {
+            continue;
+        }
+        note(now,
+             index,
+             denial.why == Why::limited        ? "skipped: at its limit"
+             : denial.why == Why::circuit_open ? "skipped: it has failed too often of late"
+                                               : "skipped: the upstream has refused its keys");
+    }
+}
+
 RouteMachine::Step RouteMachine::begin(std::size_t index, std::unique_ptr<TargetBoard::Pass> pass, Clock::Monotonic now) {
+    note_skipped(now);
     ++attempts_;
+    tried_[index].is_asked = true;
     has_leave_ = false;
     place_.reset();
     preferred_.reset();
@@ -288,6 +316,16 @@ RouteMachine::Step RouteMachine::in_queue(const std::vector<std::size_t>& limite
 /// answer; but no more than one.
 RouteMachine::Step RouteMachine::last_resort(Clock::Monotonic now) {
     if (attempts_ > 0) {
+        // What is thought to be down, and has not been asked by this request, may have come back.
+        for (const auto& [index, denial] : std::vector<Denied>(denied_)) {
+            if (tried_[index].is_asked || denial.why == TargetBoard::Denial::Why::limited) {
+                continue;
+            }
+            if (auto step = ask(index, now, true)) {
+                trail_.add(now, route_.name, "as a last resort");
+                return std::move(*step);
+            }
+        }
         const bool can_others = std::any_of(
             tried_.begin(), tried_.end(), [](const Tried& tried) { return tried.is_left && !tried.is_left_for_good; });
         return can_others ? another_round(now) : over();
@@ -304,15 +342,14 @@ RouteMachine::Step RouteMachine::last_resort(Clock::Monotonic now) {
 }
 
 RouteMachine::Step RouteMachine::another_round(Clock::Monotonic now) {
-    const bool is_worth_it = error_.fault == FaultClass::overloaded || error_.fault == FaultClass::limited ||
-                             error_.fault == FaultClass::provider_fault;
     const bool can_any = std::any_of(tried_.begin(), tried_.end(), [](const Tried& tried) { return !tried.is_left_for_good; });
     // A plain route does not wait for a limit to pass: its asker hears of it at once.
     const bool is_waste = route_.is_plain && error_.fault == FaultClass::limited && error_.error.retry_after_ms < 0;
     if (attempts_ == 0 && error_.error.detail.empty()) {
         error_.error.detail = "no target of route " + route_.name + " can take this";
     }
-    if (attempts_ == 0 || attempts_ >= route_.policy.attempts || is_waste || !is_worth_it || !can_any || is_last_resort_) {
+    if (attempts_ == 0 || attempts_ >= route_.policy.attempts || is_waste || !has_passing_fault_ || !can_any ||
+        is_last_resort_) {
         return over();
     }
     const auto& policy = route_.policy;
@@ -344,9 +381,14 @@ void RouteMachine::failed(
     spent_picousd_ += spent_picousd;
     note(now, current_, what_of(error, time_out));
     const bool had_content_left = std::exchange(has_content_left_, has_content_left_ || has_content_left);
-    if (!had_content_left) {
-        error_ = error;  // later ones are about making whole what this one broke
+    const bool is_passing = error.fault == FaultClass::overloaded || error.fault == FaultClass::limited ||
+                            error.fault == FaultClass::provider_fault || error.fault == FaultClass::none;
+    // Later ones are about making whole what this one broke; and a fault that passes says more of when to come back than one
+    // that stays.
+    if (!had_content_left && (is_passing || !has_passing_fault_)) {
+        error_ = error;
     }
+    has_passing_fault_ = has_passing_fault_ || is_passing;
     if (has_content_left_ && route_.policy.mid_stream == RoutePolicy::MidStream::give_up) {
         return give_up("content had left", now);
     }
@@ -367,14 +409,16 @@ void RouteMachine::by_fault(const CallError& error, TimeOut time_out, Clock::Mon
     const auto& policy = route_.policy;
     switch (error.fault) {
         case FaultClass::caller_fault:
+            if (is_not_there(error.upstream_http_status) && has_others()) {
+                return leave("not there; next target", true, now);  // its address or its model, which the caller did not choose
+            }
             // Of a restart it says that this target cannot make the answer whole, no more.
             has_content_left_ ? leave("next target", true, now) : give_up("the request's own fault: given back", now);
             return;
         case FaultClass::context_length: return on_context_length(now);
         case FaultClass::content_policy:
-            policy.content_policy == RoutePolicy::ContentPolicy::next || has_content_left_
-                ? leave("next target", true, now)
-                : give_up("refused for its content: given back", now);
+            policy.content_policy == RoutePolicy::ContentPolicy::next ? leave("next target", true, now)
+                                                                      : give_up("refused for its content: given back", now);
             return;
         case FaultClass::key_fault:
             tried_[current_].bad_keys.push_back(current_key_);
@@ -388,6 +432,16 @@ void RouteMachine::by_fault(const CallError& error, TimeOut time_out, Clock::Mon
     }
 }
 
+/// Targets besides the last one that may still be asked in this round.
+bool RouteMachine::has_others() const {
+    for (std::size_t i = 0; i < tried_.size(); ++i) {
+        if (i != current_ && !tried_[i].is_left) {
+            return true;
+        }
+    }
+    return false;
+}
+
 void RouteMachine::on_limited(const CallError& error, Clock::Monotonic now) {
     auto& tried = tried_[current_];
     tried.limited_accounts.push_back(current_account_);
@@ -398,6 +452,10 @@ void RouteMachine::on_limited(const CallError& error, Clock::Monotonic now) {
         return;
     }
     if (hint <= route_.policy.hint_wait_max && now + hint < facts_.deadline) {
+        if (tried.hints_waited > 0 && has_others()) {
+            return leave("limited again after its wait; next target", false, now);
+        }
+        ++tried.hints_waited;
         preferred_ = current_;
         hint_until_ = now + hint;
         return;

@@ -36,7 +36,8 @@ struct RequestFacts {
 /// time, attempts and money, whoever spends it.
 ///
 /// Faults before content: the caller's own are given back; a key's fault takes the next key; a limit takes a key of another
-/// quota group at once, or waits out a hint that fits the budget, or goes on; an overloaded target is left; one 500, reset or
+/// quota group at once, or waits out a hint that fits the budget, once while
+/// another target is left, or goes on; an overloaded target is left; one 500, reset or
 /// unreadable answer is asked again at the same target, with jitter; a silent or stalled target is left for good. When all
 /// targets are behind, those that are not left for good are tried in a further round, with full jitter.
 ///
@@ -95,7 +96,10 @@ private:
     struct Tried {
         bool is_left = false;           // in this round
         bool is_left_for_good = false;  // silent, or it can never take this request
+        bool is_asked = false;
+        bool is_skip_noted = false;
         int same_retries = 0;
+        int hints_waited = 0;
         std::vector<std::uint32_t> bad_keys;
         std::vector<std::string> limited_accounts;
     };
@@ -104,6 +108,7 @@ private:
     std::string name_of(std::size_t index) const;
     void note(Clock::Monotonic now, std::size_t index, std::string_view what);
     std::string_view model_of(std::size_t index) const;
+    void note_skipped(Clock::Monotonic now);
     Step over();
     Step over(CallError error);
     Step wait_until(Clock::Monotonic until);
@@ -117,6 +122,7 @@ private:
     bool is_too_dear(std::size_t index) const;
     Step begin(std::size_t index, std::unique_ptr<TargetBoard::Pass> pass, Clock::Monotonic now);
 
+    bool has_others() const;
     void by_fault(const CallError& error, TimeOut time_out, Clock::Monotonic now);
     void on_limited(const CallError& error, Clock::Monotonic now);
     void on_provider_fault(const CallError& error, TimeOut time_out, Clock::Monotonic now);
@@ -148,7 +154,8 @@ private:
     bool is_over_ = false;
     bool is_last_resort_ = false;
     bool has_content_left_ = false;
-    bool has_leave_ = false;  // of the host's retry budget, for the next attempt
+    bool has_passing_fault_ = false;  // one that another round could find gone
+    bool has_leave_ = false;          // of the host's retry budget, for the next attempt
 
     // of one `next`
     struct Denied {

@@ -140,7 +140,7 @@ void overlapping(OddCall& call) {
 void flood(OddCall& call) {
     call.provider.on_own_thread([&call] {
         const std::string piece(8 * 1024, 'z');
-        for (int i = 0; i < 64 && !is_cancelled(call); ++i) {
+        for (int i = 0; i < 300 && !is_cancelled(call); ++i) {
             call.delta(piece);
         }
         call.done(is_cancelled(call) ? ECO2_CANCELLED : ECO2_OK);
@@ -286,7 +286,7 @@ void Provider::end_well(OddCall& call) {
     }
     if (behaviour == "too_long") {
         const std::string piece(64 * 1024, 'z');
-        for (int i = 0; i < 5; ++i) {
+        for (int i = 0; i < 33; ++i) {
             call.delta(piece);
         }
     }

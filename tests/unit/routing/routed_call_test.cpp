@@ -1,3 +1,4 @@
+#include "base/limits.hpp"
 #include "unit/routing/fixture.hpp"
 
 #include <gmock/gmock.h>
@@ -44,6 +45,20 @@ TEST(RoutedCall, hint_that_fits_is_waited_out_at_the_same_target) {
     f.providers.last().done();
     EXPECT_TRUE(asker->is_answered());
     EXPECT_EQ(asker->attempts, 2);
+}
+
+TEST(RoutedCall, target_that_is_limited_again_after_its_wait_is_left) {
+    RoutingFixture f;
+    const auto asker = f.ask();
+    f.providers.last().limited(1'000);
+    f.pass(1'600ms);
+    ASSERT_EQ(f.providers.calls.size(), 2U);
+    f.providers.last().limited(1'000);
+    ASSERT_EQ(f.providers.calls.size(), 3U);
+    EXPECT_EQ(f.providers.last().provider, "b") << "a healthy target is not kept waiting behind one that says 429 for ever";
+    f.providers.last().text("x");
+    f.providers.last().done();
+    EXPECT_TRUE(asker->is_answered());
 }
 
 TEST(RoutedCall, hint_that_is_too_long_goes_to_the_next_target_at_once) {
@@ -118,6 +133,41 @@ TEST(RoutedCall, one_failure_is_repeated_at_the_same_target_then_the_next) {
     EXPECT_EQ(asker->provider, "b");
 }
 
+TEST(RoutedCall, fault_that_passes_is_asked_again_although_the_last_target_has_a_lasting_one) {
+    RoutingFixture f;
+    const auto asker = f.ask();
+    f.providers.last().overloaded();
+    ASSERT_EQ(f.providers.calls.size(), 2U);
+    f.providers.last().fail(FaultClass::key_fault, Errc::provider_key, 401);
+    f.pass(5s);
+    ASSERT_EQ(f.providers.calls.size(), 3U);
+    EXPECT_EQ(f.providers.last().provider, "a");
+    f.providers.last().text("x");
+    f.providers.last().done();
+    EXPECT_TRUE(asker->is_answered());
+}
+
+TEST(RoutedCall, model_or_address_that_one_target_does_not_have_is_asked_for_at_the_next) {
+    RoutingFixture f;
+    const auto asker = f.ask();
+    f.providers.last().fail(FaultClass::caller_fault, Errc::provider_rejected, 404);
+    ASSERT_EQ(f.providers.calls.size(), 2U);
+    f.providers.last().fail(FaultClass::caller_fault, Errc::provider_rejected, 404);
+    EXPECT_EQ(asker->ends, 1) << "given back where nobody has it";
+    EXPECT_EQ(asker->error->error.code, Errc::provider_rejected);
+    EXPECT_EQ(f.providers.calls.size(), 2U);
+}
+
+TEST(RoutedCall, refusal_of_content_that_comes_in_mid_stream_is_given_back) {
+    RoutingFixture f;
+    const auto asker = f.ask();
+    f.providers.last().text("Hello");
+    f.providers.last().fail(FaultClass::content_policy, Errc::provider_refused, 200);
+    EXPECT_EQ(f.providers.calls.size(), 1U);
+    EXPECT_EQ(asker->ends, 1);
+    EXPECT_EQ(asker->error->error.code, Errc::provider_refused);
+}
+
 TEST(RoutedCall, overloaded_target_is_left_at_once) {
     RoutingFixture f;
     const auto asker = f.ask();
@@ -180,6 +230,21 @@ TEST(RoutedCall, start_up_events_are_held_back_so_that_a_late_error_still_fails_
     EXPECT_TRUE(asker->is_answered());
     ASSERT_EQ(asker->chunks.size(), 2U);
     EXPECT_THAT(asker->chunks[0], HasSubstr("b1")) << "nothing of the first target";
+}
+
+TEST(RoutedCall, start_up_events_without_end_say_nothing_and_commit_to_nothing) {
+    RoutingFixture f;
+    const auto asker = f.ask();
+    f.providers.last().head();
+    for (std::size_t i = 0; i < 2 * limits::kHeldChunksMax; ++i) {
+        f.providers.last().chunk("", R"({"id":"a1","choices":[{"delta":{"role":"assistant"}}]})");
+    }
+    f.providers.last().overloaded();
+    ASSERT_EQ(f.providers.calls.size(), 2U);
+    f.providers.last().chunk("Hi", R"({"id":"b1","choices":[{"delta":{"content":"Hi"}}]})");
+    f.providers.last().done();
+    EXPECT_TRUE(asker->is_answered());
+    EXPECT_EQ(asker->chunks.size(), 1U) << "nothing of the first target";
 }
 
 TEST(RoutedCall, faults_of_the_request_are_given_back) {
@@ -537,6 +602,24 @@ TEST(RoutedCall, open_breakers_everywhere_leave_one_attempt_as_a_last_resort) {
     f.pass(60s);
     EXPECT_EQ(asker->ends, 1);
     EXPECT_EQ(f.providers.calls.size(), before + 1);
+}
+
+TEST(RoutedCall, target_thought_to_be_down_is_the_last_resort_of_a_request_that_others_have_failed) {
+    RoutingFixture f;
+    const auto first = f.ask();
+    f.providers.last().overloaded();
+    f.providers.last().fail(FaultClass::key_fault, Errc::provider_key, 401);
+    f.pass(5s);
+    f.providers.last().text("x");
+    f.providers.last().done();
+    ASSERT_TRUE(first->is_answered()) << "b's key rests now";
+    const auto asker = f.ask();
+    f.providers.last().fail(FaultClass::provider_fault, Errc::provider_timeout);
+    ASSERT_EQ(f.providers.last().provider, "b");
+    f.providers.last().text("x");
+    f.providers.last().done();
+    EXPECT_TRUE(asker->is_answered());
+    EXPECT_THAT(f.records.requests.back().trail, HasSubstr("as a last resort"));
 }
 
 /// Whatever providers do, a request makes no more attempts than it may, ends once and in time, and a success is a whole answer.
