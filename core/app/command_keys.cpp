@@ -54,6 +54,13 @@ Result<store::NewKey> key_of(const KeyOptions& options) {
     if (!options.user.empty() && !is_uuid(options.user)) {
         return fail(Errc::invalid_field, "--user must be a UUID");
     }
+    // An empty list is all of them: an unset variable of a script must not open the door wide.
+    const auto has_blank = [](const std::vector<std::string>& names) {
+        return std::any_of(names.begin(), names.end(), [](const std::string& name) { return name.empty(); });
+    };
+    if (has_blank(options.models) || has_blank(options.pipelines)) {
+        return fail(Errc::invalid_field, "--models and --pipeline need names; leave them out to allow all");
+    }
     for (const auto& scope : options.scopes) {
         if (scope != kScopeRun && scope != kScopeRead && scope != kScopeChat) {
             return fail(Errc::invalid_field,

@@ -62,8 +62,8 @@ public:
     void wait_readable(Handler handler) {
         socket_.async_wait(Socket::wait_read, std::move(handler));
     }
-    /// Plain connections only. Cheaper than a wait where a byte has come and more will: a wait re-arms the descriptor each time.
-    /// Nobody else may read until the handler has run, with (error_code, bytes).
+    /// Plain connections only. Cheaper than a wait where a byte has come and more will: a wait re-arms the descriptor each
+    /// time. Nobody else may read until the handler has run, with (error_code, bytes).
     template <class Handler>
     void read_into(char* data, std::size_t size, Handler handler) {
         socket_.async_read_some(boost::asio::buffer(data, size), std::move(handler));

@@ -57,7 +57,7 @@ private:
     Transport transport_;
     ConnectionUser* user_ = nullptr;
     bool is_waiting_to_read_ = false;
-    bool is_fetching_ = false;  // the wait is wait_bytes: the socket's bytes are its own
+    bool is_fetching_ = false;     // the wait is wait_bytes: the socket's bytes are its own
     IoStatus end_ = IoStatus::ok;  // what it has met instead of bytes; the socket does not tell twice
     std::unique_ptr<char[]> buffer_;
     std::size_t held_from_ = 0;

@@ -60,8 +60,7 @@ const StageOutput& RunValues::output(int stage) const {
 }
 
 const boost::json::value* RunValues::find(const ValuePath& path) const {
-    const boost::json::value* at =
-        path.stage == ValuePath::kInput ? &input : &output(path.stage).value();
+    const boost::json::value* at = path.stage == ValuePath::kInput ? &input : &output(path.stage).value();
     for (const auto& key : path.keys) {
         const auto* object = at->if_object();
         at = object == nullptr ? nullptr : object->if_contains(key);

@@ -43,7 +43,7 @@ private:
 
 /// What a run knows: its input and the outputs of the stages so far. Thread-safety: none; belongs to its run.
 struct RunValues {
-    boost::json::value input;  // {"question": ...}
+    boost::json::value input;          // {"question": ...}
     std::vector<StageOutput> outputs;  // of the stages that have ended
 
     /// Null for a stage that has not ended.

@@ -134,8 +134,11 @@ std::shared_ptr<GenerateRequest> prepare_infer(const Stage& stage, const RunInpu
 }
 
 Result<Settled> settle_infer(const Stage& stage, const RunInput& input, std::string text, FinishReason finish) {
-    if (finish == FinishReason::refusal || finish == FinishReason::content_filter) {
-        return fail(Errc::provider_refused, "the model declined: " + shorten(text, 160));
+    if (finish == FinishReason::content_filter) {
+        return fail(Errc::provider_refused, "the provider's content filter stopped the answer");
+    }
+    if (finish == FinishReason::refusal) {
+        return fail(Errc::provider_refused, text.empty() ? "the model declined" : "the model declined: " + shorten(text, 160));
     }
     if (finish == FinishReason::length) {
         return fail(Errc::provider_bad_answer, "the answer was cut off at the token limit; raise max_output_tokens");

@@ -78,6 +78,9 @@ ChatError chat_error(const CallError& error) {
     }
     if (!error.upstream_code.empty()) {
         made.code = shorten(error.upstream_code, 80);
+        if (made.message.starts_with(error.upstream_code + ": ")) {
+            made.message.erase(0, error.upstream_code.size() + 2);
+        }
     }
     const int status = error.upstream_http_status;
     // An upstream's 401 would be read as our own.
@@ -88,6 +91,9 @@ ChatError chat_error(const CallError& error) {
         made.status = 400;
     }
     made.type = type_of(made.status);
+    if (made.code == made.type) {
+        made.code.clear();  // the upstream had none, and its type stood in
+    }
     return made;
 }
 

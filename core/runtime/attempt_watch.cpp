@@ -97,6 +97,12 @@ void AttemptWatch::on_attempt(const AttemptRecord& record) {
         enter(*doors_.ledger, record);
     }
     count(doors_.metrics, record);
+    if (record.outcome == info(Errc::provider_key).name) {
+        // Once a rest of the key: the operator's to mend, and nobody else's.
+        doors_.log.warn(
+            "an upstream refused a key",
+            {{"provider", record.provider}, {"key", record.key}, {"model", record.model}, {"request", record.request_id}});
+    }
     if (doors_.log.enabled(LogLevel::debug)) {
         log_attempt(record);
     }

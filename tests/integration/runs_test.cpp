@@ -58,7 +58,8 @@ protected:
         std::string kept;
         while (!stream.empty()) {
             const auto end = std::min(stream.find("\n\n"), stream.size() - 2) + 2;
-            if (stream.front() != ':') kept += stream.substr(0, end);
+            if (stream.front() != ':')
+                kept += stream.substr(0, end);
             stream.remove_prefix(end);
         }
         return kept;
