@@ -198,7 +198,12 @@ FrontDoors Api::front_doors() {
         return route == nullptr ? nullptr : std::shared_ptr<ProviderDoor>(std::move(deployment), route);
     };
     const auto models = [this] { return route_models(*host_.deployment()); };
-    return {authenticate, available, find, models, &pipeline_models_, &spend_, host_.threads(), system_clock()};
+    const auto worst = [this](const GenerateRequest& request) -> std::int64_t {
+        const auto deployment = host_.deployment();
+        const auto* route = deployment->routes() == nullptr ? nullptr : deployment->routes()->find(request.model);
+        return route == nullptr ? 0 : route->worst_picousd(request);
+    };
+    return {authenticate, available, find, models, &pipeline_models_, &spend_, host_.threads(), system_clock(), worst};
 }
 
 /// The scan's endpoints are those of every pipeline, at a path of their own, and the seed's.

@@ -274,9 +274,10 @@ void FrontAnswer::end_call(bool is_calling) {
         return;
     }
     silence_.reset();
+    auto money = std::move(options_.money);  // held until the call, and what it has cost, are booked
     if (is_calling && call_ != nullptr) {
-        executor_.post(
-            [self = shared_from_this(), call = std::shared_ptr<Call>(std::move(call_))](TaskFate) mutable { call.reset(); });
+        executor_.post([self = shared_from_this(), money = std::move(money), call = std::shared_ptr<Call>(std::move(call_))](
+                           TaskFate) mutable { call.reset(); });
     }
     call_.reset();
     if (on_over_) {

@@ -33,6 +33,7 @@ public:
         bool wants_usage = false;
         bool is_kept = false;  // for readers that join later
         FrontLimits::Ticket ticket;
+        std::shared_ptr<const void> money;  // of MoneyHolds, until it is booked
     };
     /// What starts the call.
     using Start = std::function<StartedCall(CallObserver&)>;

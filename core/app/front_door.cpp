@@ -273,11 +273,18 @@ bool FrontDoor::join_equal(const WorkPtr& work) {
 
 void FrontDoor::start(const WorkPtr& work, const FrontAnswer::Start& start) {
     auto& client = *work->client;
+    const auto& request = *work->generate;
+    Result<std::shared_ptr<const void>> money = std::shared_ptr<const void>();
+    if (doors_.spend != nullptr && doors_.worst_picousd && work->caller.spend_max_picousd > 0) {
+        money = money_->hold(work->caller, *doors_.spend, doors_.worst_picousd(request));
+    }
+    if (!money) {
+        return client.refuse(chat_error(money.error()));
+    }
     auto ticket = limits_->admit(work->caller, work->request->tokens_estimate);
     if (!ticket) {
         return client.refuse(chat_error(ticket.error()));
     }
-    const auto& request = *work->generate;
     FrontAnswer::Options options;
     options.identity.id = "chatcmpl-" + (is_uuid(request.request_id) ? request.request_id : new_uuid());
     options.identity.created_s = doors_.clock.wall_ns() / kSecondNs;
@@ -286,6 +293,7 @@ void FrontDoor::start(const WorkPtr& work, const FrontAnswer::Start& start) {
     options.wants_usage = work->request->wants_usage;
     options.is_kept = !work->idempotency_key.empty();
     options.ticket = std::move(*ticket);
+    options.money = std::move(*money);
     const auto answer = FrontAnswer::make(doors_.executor, std::move(options));
     if (!work->idempotency_key.empty()) {
         const bool is_first = merge_->add(caller_name(work->caller) + '\n' + work->idempotency_key, work->body_hash, answer);

@@ -43,6 +43,8 @@ struct FrontDoors {
     const SpendDoor* spend = nullptr;     // null: money is not counted
     Executor& executor;
     const Clock& clock;
+    /// The most that a request may cost, 10^-12 USD; 0: not known. Empty: of none.
+    std::function<std::int64_t(const GenerateRequest&)> worst_picousd = {};
 };
 
 /// The OpenAI-compatible endpoints under /v1.
@@ -80,6 +82,7 @@ private:
     const FrontDoors doors_;
     const std::int64_t created_s_;
     const std::shared_ptr<FrontLimits> limits_;
+    const std::shared_ptr<MoneyHolds> money_ = std::make_shared<MoneyHolds>();
     const std::shared_ptr<FrontMerge> merge_;
 };
 

@@ -62,6 +62,34 @@ void FrontLimits::Ticket::settle(std::int64_t tokens) {
     limits->keys_.at(key_id_).settle(reservation_, tokens);
 }
 
+Result<std::shared_ptr<const void>> MoneyHolds::hold(const Caller& caller, const SpendDoor& spend, std::int64_t worst_picousd) {
+    const auto cap = caller.spend_max_picousd;
+    if (cap <= 0 || worst_picousd <= 0) {
+        return std::shared_ptr<const void>();
+    }
+    auto name = caller_name(caller);
+    const std::lock_guard lock(mutex_);
+    const auto found = held_.find(name);
+    const auto held = found == held_.end() ? 0 : found->second;
+    if (held > 0 && spend.spent_picousd(name) + held + worst_picousd > cap) {
+        auto error = fail(Errc::quota_exceeded, "requests under way may use up what this API key may still spend (usd-cap)");
+        error.retry_after_ms = 1'000;
+        return error;
+    }
+    held_[name] = held + worst_picousd;
+    return std::shared_ptr<const void>(this, [self = shared_from_this(), name = std::move(name), worst_picousd](const void*) {
+        self->drop(name, worst_picousd);
+    });
+}
+
+void MoneyHolds::drop(const std::string& name, std::int64_t picousd) noexcept {
+    const std::lock_guard lock(mutex_);
+    const auto found = held_.find(name);
+    if (found != held_.end() && (found->second -= picousd) <= 0) {
+        held_.erase(found);
+    }
+}
+
 Result<void> check_money(const Caller& caller, const SpendDoor& spend) {
     const auto cap = caller.spend_max_picousd;
     if (cap > 0 && spend.spent_picousd(caller_name(caller)) >= cap) {

@@ -56,6 +56,23 @@ private:
     std::unordered_map<std::string, routing::QuotaMeter> keys_;
 };
 
+/// What requests under way may still cost, by caller: many at once do not pass a cap that each alone would keep.
+///
+/// Thread-safety: any thread.
+class MoneyHolds : public std::enable_shared_from_this<MoneyHolds> {
+public:
+    /// Holds `worst_picousd` of what the caller's key may spend until the pointer is dropped; null where there is no cap.
+    /// A request that nothing else holds against is let in whatever it may cost: the cap may be passed by one request.
+    /// Errors: quota_exceeded, with a time to come back.
+    Result<std::shared_ptr<const void>> hold(const Caller& caller, const SpendDoor& spend, std::int64_t worst_picousd);
+
+private:
+    void drop(const std::string& name, std::int64_t picousd) noexcept;
+
+    std::mutex mutex_;  // guards held_
+    std::unordered_map<std::string, std::int64_t> held_;
+};
+
 /// Errors: quota_exceeded: the caller's key has spent what it may.
 Result<void> check_money(const Caller& caller, const SpendDoor& spend);
 

@@ -103,9 +103,8 @@ void add_keys(CLI::App& app, CommonOptions& common, int& exit_code) {
             "--tpm", options->tokens_per_minute, "Tokens of chat requests, in and out, of any minute (default: no limit)")
         ->check(CLI::Range(std::int64_t{1}, std::int64_t{1'000'000'000'000}));
     create
-        ->add_option("--usd-cap",
-                     options->spend_max_usd,
-                     "USD that it may spend in all; requests under way may exceed it (default: no limit)")
+        ->add_option(
+            "--usd-cap", options->spend_max_usd, "USD that it may spend in all, of what has a price (default: no limit)")
         ->check(CLI::Range(0.000001, 1'000'000.0));
     create->add_option("--expires", options->expires, "30d, 2027-01-31 or never")->capture_default_str();
     create->footer(

@@ -1,5 +1,6 @@
 #include "routing/routes.hpp"
 
+#include "base/limits.hpp"
 #include "routing/routed_call.hpp"
 
 #include <algorithm>
@@ -26,6 +27,16 @@ public:
     }
     std::string_view name() const noexcept override { return wired_->definition.name; }
     const RouteDefinition& definition() const noexcept override { return wired_->definition; }
+    std::int64_t worst_picousd(const GenerateRequest& request) const override {
+        const auto prompt = estimate_prompt_tokens(request);
+        const auto answer = request.max_output_tokens >= 0 ? request.max_output_tokens : limits::kReservedOutputTokens;
+        std::int64_t worst = 0;
+        for (const auto& to : wired_->definition.targets) {
+            const auto& model = to.model.empty() ? request.model : to.model;
+            worst = std::max(worst, wired_->prices.worst_picousd(to.provider, model, prompt, answer));
+        }
+        return worst;
+    }
     /// Of any of its targets: the others are passed over for what they cannot take.
     Capabilities capabilities() const noexcept override {
         Capabilities any{false, false, false, false, false};

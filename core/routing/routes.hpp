@@ -6,6 +6,7 @@
 #include "routing/accounting.hpp"
 #include "routing/target_board.hpp"
 
+#include <cstdint>
 #include <functional>
 #include <memory>
 #include <string>
@@ -35,6 +36,8 @@ struct RouteDoors {
 class RoutedProvider : public ProviderDoor {
 public:
     virtual const RouteDefinition& definition() const noexcept = 0;
+    /// The most that one attempt for `request` may cost, at the dearest target that has a price.
+    virtual std::int64_t worst_picousd(const GenerateRequest& request) const = 0;
 };
 
 /// All routes of a configuration.

@@ -61,7 +61,8 @@ protected:
             &pipelines,
             &spend,
             executor,
-            clock});
+            clock,
+            [this](const GenerateRequest&) { return worst; }});
     }
     /// Whoever still waits goes, as connections do when a server stops.
     ~FrontDoorTest() override {
@@ -120,6 +121,7 @@ protected:
     FakeProvider provider;
     FakePipelines pipelines;
     FakeSpend spend;
+    std::int64_t worst = 0;  // of any request
     std::shared_ptr<FrontDoor> front;
 
 private:
@@ -459,6 +461,21 @@ TEST_F(FrontDoorTest, a_key_that_has_spent_its_money_is_told_so) {
     EXPECT_EQ(error_of(*refused).at("type").as_string(), "insufficient_quota");
     EXPECT_EQ(error_of(*refused).at("code").as_string(), "insufficient_quota");
     EXPECT_EQ(refused->header("x-should-retry"), "false");
+}
+
+TEST_F(FrontDoorTest, requests_under_way_do_not_pass_a_cap_together) {
+    be_key(0, 0, 100);
+    worst = 60;
+    EXPECT_FALSE(post(kPlain)->reply);
+    const auto second = post(kPlain);
+    ASSERT_TRUE(second->reply) << "60 are held, and 60 more would pass 100";
+    EXPECT_EQ(second->reply->status, 429);
+    EXPECT_EQ(second->header("retry-after"), "1");
+    provider.call(0).on_done(FinishReason::stop, nullptr);
+    executor.run();
+    spend.spent = 60;
+    EXPECT_FALSE(post(kPlain)->reply) << "alone it is let in: the cap may be passed by one request";
+    EXPECT_TRUE(post(kPlain)->reply);
 }
 
 TEST_F(FrontDoorTest, models_are_listed_and_found) {
