@@ -30,12 +30,14 @@ constexpr int kRounds = 60;
 class Threads {
 public:
     explicit Threads(FakeHost& host)
-        : io_([this, &host] { run([&] { return host.executor().run_one_io(); }); }),
+        : host_(host),
+          io_([this, &host] { run([&] { return host.executor().run_one_io(); }); }),
           pool_([this, &host] { run([&] { return host.executor().run_one_blocking(); }); }) {}
     ~Threads() {
         is_over_.store(true);
         io_.join();
         pool_.join();
+        host_.run_until_idle();  // a timer that was cancelled at the last moment still has its task to run
     }
 
 private:
@@ -47,6 +49,7 @@ private:
             }
         }
     }
+    FakeHost& host_;
     std::atomic<bool> is_over_{false};
     std::thread io_;
     std::thread pool_;
