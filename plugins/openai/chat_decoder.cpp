@@ -4,10 +4,12 @@
 #include "openai/errors.hpp"
 
 #include "eco2/plugin/json.hpp"
+#include "eco2/plugin/json_members.hpp"
 #include "eco2/plugin/upstream_errors.hpp"
 
 #include <algorithm>
 #include <array>
+#include <charconv>
 
 namespace eco2::openai {
 
@@ -67,7 +69,17 @@ std::string text_of(const boost::json::value* content, bool& has_more) {
 
 }  // namespace
 
-ChatDecoder::ChatDecoder(bool is_streamed) : reader_(is_streamed) {}
+ChatDecoder::ChatDecoder(bool is_streamed, std::size_t choices) : reader_(is_streamed), choices_(choices) {}
+
+std::size_t ChatDecoder::choices_of(std::string_view chat_json) {
+    if (chat_json.find("\"n\"") == std::string_view::npos) {
+        return 1;  // nearly all; a body may be megabytes
+    }
+    const std::string_view told = plugin::find_json_member(chat_json, "n");
+    std::size_t count = 1;
+    std::from_chars(told.data(), told.data() + told.size(), count);
+    return std::clamp<std::size_t>(count, 1, kChoicesMax);
+}
 
 void ChatDecoder::on_head(int, const plugin::Headers& headers) {
     reader_.on_head(headers);
@@ -126,7 +138,7 @@ Result<bool> ChatDecoder::take_choices(const boost::json::value& completion,
             return finished.error();
         }
         const auto index = json_integer(json_member(&choice, "index")).value_or(0);
-        const auto place = static_cast<std::size_t>(std::clamp<std::int64_t>(index, 0, 127));
+        const auto place = static_cast<std::size_t>(std::clamp<std::int64_t>(index, 0, kChoicesMax - 1));
         begun_.set(place);
         if (*finished) {
             finished_.set(place);

@@ -8,6 +8,7 @@
 #include <boost/json/value.hpp>
 
 #include <bitset>
+#include <cstddef>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -22,12 +23,18 @@ namespace eco2::openai {
 /// Limits: an event of 8 MiB.
 class ChatDecoder final : public plugin::Decoder {
 public:
-    explicit ChatDecoder(bool is_streamed);
+    /// `choices`: as many as were asked for.
+    ChatDecoder(bool is_streamed, std::size_t choices);
+    /// The "n" of a client's request.
+    static std::size_t choices_of(std::string_view chat_json);
 
     void on_head(int status, const plugin::Headers& headers) override;
     plugin::Result<void> feed(std::string_view bytes, plugin::DeltaWriter& out) override;
     plugin::Result<plugin::FinishReason> finish(plugin::DeltaWriter& out) override;
-    bool has_ended() const noexcept override { return reader_.is_streamed() && is_complete(); }
+    /// Further choices may still begin where fewer than were asked for have come; some servers ignore "n".
+    bool has_ended() const noexcept override {
+        return reader_.is_streamed() && is_complete() && (has_done_mark_ || finished_.count() >= choices_);
+    }
 
 private:
     plugin::Result<void> take_event(std::string_view data, plugin::DeltaWriter& out);
@@ -41,12 +48,14 @@ private:
     bool is_complete() const noexcept { return finish_reason_.has_value() && (begun_ & ~finished_).none(); }
 
     plugin::AnswerReader reader_;
+    const std::size_t choices_;
     bool has_done_mark_ = false;
     bool has_model_ = false;
     bool has_refused_ = false;
     std::optional<plugin::FinishReason> finish_reason_;  // of the first choice
-    std::bitset<128> begun_;                             // choices by index: as many as OpenAI makes
-    std::bitset<128> finished_;
+    static constexpr std::size_t kChoicesMax = 128;      // as many as OpenAI makes
+    std::bitset<kChoicesMax> begun_;                     // by index
+    std::bitset<kChoicesMax> finished_;
     ChunkShortcut shortcut_;
 };
 

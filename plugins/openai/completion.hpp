@@ -13,8 +13,6 @@
 /// What a chat completion and its chunks have in common for whoever reads them.
 namespace eco2::openai {
 
-inline constexpr std::size_t kEventBytesMax = 1024 * 1024;  // a whole answer in one chunk, with room
-
 /// What a chunk or a whole completion is.
 enum class CompletionKind {
     choices,  // it has them, may be none

@@ -66,7 +66,7 @@ std::unique_ptr<plugin::Decoder> Dialect::decoder(const GenerateRequest& request
         return std::make_unique<ResponseDecoder>(request.is_streamed(), has_schema);
     }
     if (!request.chat_json().empty()) {
-        return std::make_unique<ChatDecoder>(request.is_streamed());
+        return std::make_unique<ChatDecoder>(request.is_streamed(), ChatDecoder::choices_of(request.chat_json()));
     }
     return std::make_unique<AnswerDecoder>(request.is_streamed(), has_schema);
 }

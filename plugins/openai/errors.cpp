@@ -109,7 +109,8 @@ ErrorClass classify(const Told& told, int status) {
     if (status != 0) {
         return plugin::class_of_http_status(status);
     }
-    return type != nullptr ? type->error_class : ErrorClass::provider_fault;
+    const Word* const said = type != nullptr ? type : word;
+    return said != nullptr ? said->error_class : ErrorClass::provider_fault;
 }
 
 Told read_error(const boost::json::value& error) {

@@ -132,6 +132,23 @@ TEST(HttpDialect, an_exchange_that_does_not_end_after_its_answer_is_ended) {
     f.expect_clean();
 }
 
+TEST(HttpDialect, an_asker_that_pauses_at_the_end_gets_what_is_still_to_come) {
+    Fixture f;
+    ScriptedExchange script = answer("end\na\nafter\n");
+    script.cuts = {6};
+    f.sink.delta_hook = [](std::size_t index) { return index == 1 ? ECO2_PAUSE : ECO2_CONTINUE; };  // 0: meta
+    f.run(std::move(script));
+    f.host.clock().advance_ns(2'000'000'000);
+    f.host.run_until_idle();
+    EXPECT_FALSE(f.sink.is_done());
+    EXPECT_EQ(f.host.http().cancel_count(), 0u);
+    f.sink.resume();
+    f.host.run_until_idle();
+    EXPECT_EQ(f.sink.result().status, ECO2_OK);
+    EXPECT_EQ(f.sink.text(), "aafter");
+    f.expect_clean();
+}
+
 TEST(HttpDialect, pause_at_each_delta_holds_the_upstream_until_resume) {
     for (std::size_t at = 0; at < 4; ++at) {
         Fixture f;

@@ -294,6 +294,34 @@ TEST(OpenAiChatStream, every_choice_that_has_begun_must_finish) {
     EXPECT_EQ(whole.sink.result().status, ECO2_OK);
 }
 
+TEST(OpenAiChatStream, choices_that_come_one_after_the_other_are_waited_for) {
+    constexpr std::string_view kTwo = R"({"model":"asked","n":2,"messages":[{"role":"user","content":"x"}]})";
+    const std::string second = R"(data: {"choices":[{"index":1,"delta":{"content":"Ho"},"finish_reason":"stop"}]})"
+                               "\n\n";
+    auto cut = stream_of(text_chunk("Hi") + finish_chunk("stop"));
+    cut.end = ScriptedExchange::End::reset;
+    ChatCall early(kTwo);
+    early.run(std::move(cut));
+    EXPECT_EQ(early.sink.result().error_class, ECO2_CLASS_PROVIDER_FAULT) << "the second had not begun";
+    auto slow = stream_of(text_chunk("Hi") + finish_chunk("stop"));
+    slow.end = ScriptedExchange::End::stall;
+    ChatCall waiting(kTwo);
+    waiting.run(std::move(slow));
+    waiting.host.clock().advance_ns(5'000'000'000);
+    waiting.host.run_until_idle();
+    EXPECT_FALSE(waiting.sink.is_done());
+    waiting.sink.cancel();
+    waiting.host.run_until_idle();
+    ChatCall whole(kTwo);
+    auto both = stream_of(text_chunk("Hi") + finish_chunk("stop") + second);
+    both.end = ScriptedExchange::End::reset;
+    whole.run(std::move(both));
+    EXPECT_EQ(whole.sink.result().status, ECO2_OK);
+    ChatCall ignoring(kTwo);
+    ignoring.run(stream_of(text_chunk("Hi") + finish_chunk("stop") + kDone));
+    EXPECT_EQ(ignoring.sink.result().status, ECO2_OK) << "a server that ignores n";
+}
+
 TEST(OpenAiChatStream, a_finish_that_says_error_is_one) {
     for (const std::string_view reason : {"error", "insufficient_system_resource"}) {
         ChatCall call;

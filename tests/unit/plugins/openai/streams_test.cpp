@@ -176,6 +176,12 @@ TEST(OpenAiStream, an_error_inside_the_stream_at_any_place_is_that_failure) {
     }
 }
 
+TEST(OpenAiStream, an_error_inside_the_stream_is_judged_by_its_code_where_nothing_else_is_told) {
+    OpenAiCall call;
+    call.run(stream_of(role_chunk() + "data: {\"error\":{\"message\":\"m\",\"code\":\"invalid_request_error\"}}\n\n"));
+    EXPECT_EQ(call.sink.result().error_class, ECO2_CLASS_CALLER_FAULT);
+}
+
 TEST(OpenAiStream, garbage_in_place_of_any_chunk_is_malformed) {
     const std::vector<std::string> chunks{role_chunk(), text_chunk("a"), text_chunk("b"), finish_chunk("stop"), usage_chunk()};
     for (const std::string garbage : {"data: {\"choices\":\n\n",

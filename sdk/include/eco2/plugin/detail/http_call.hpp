@@ -144,7 +144,9 @@ private:
         if (!is_over() && decoder_->has_ended()) {
             limit_the_rest();
         }
-        return is_paused() ? ECO2_PAUSE : ECO2_CONTINUE;
+        const bool waits = is_paused();
+        is_held_.store(waits);
+        return waits ? ECO2_PAUSE : ECO2_CONTINUE;
     }
 
     void on_done(const eco2_error* error) noexcept {
@@ -188,14 +190,15 @@ private:
         return failure;
     }
 
-    /// The answer is whole: an exchange that does not end is ended, so that nobody takes the silence for a stall.
+    /// The answer is whole: an exchange that does not end is ended, so that nobody takes the silence for a stall. Not while the
+    /// asker is who holds it up: what is still to come is wanted.
     void limit_the_rest() noexcept {
         if (executor_ == nullptr || end_timer_ != nullptr) {
             return;
         }
         holders_.fetch_add(1, std::memory_order_relaxed);
         const auto on_time = [](void* self, eco2_status why) noexcept {
-            if (why == ECO2_OK) {
+            if (why == ECO2_OK && !from(self).is_held_.load()) {
                 from(self).abort_exchange();
             }
             from(self).drop();
@@ -229,6 +232,7 @@ private:
 
     void resume() noexcept {
         resumes_.fetch_add(1);
+        is_held_.store(false);
         if (!is_done_.load()) {
             http_.resume(http_.ctx, exchange_.load());
         }
@@ -273,6 +277,7 @@ private:
     std::atomic<eco2_http_call*> exchange_{nullptr};
     std::atomic<int> holders_{3};
     std::atomic<std::uint32_t> resumes_{0};
+    std::atomic<bool> is_held_{false};  // the last piece was answered with PAUSE
     std::atomic<bool> is_cancelled_{false};
     std::atomic<bool> is_aborted_{false};
     std::atomic<bool> is_cancel_sent_{false};
