@@ -13,7 +13,8 @@
 
 namespace eco2::net {
 
-/// One request on its way: get a connection, write, read, tell. A state machine that owns no buffer while it waits.
+/// One request on its way: get a connection, write, read, tell. A state machine that owns no buffer while it waits
+/// for its answer to begin.
 ///
 /// Thread-safety: its worker's I/O thread.
 /// Lifetime:      shared by the caller's handle and by what is under way; the connection knows it while it is used.

@@ -24,7 +24,7 @@ struct IoResult {
 };
 
 /// A non-blocking TCP connection, plain or TLS. Reads and writes go straight to the descriptor; Asio only says when to try
-/// again, so that a connection which waits owns no buffer.
+/// again, so that a connection which waits owns no buffer; read_into is for one that streams.
 ///
 /// Thread-safety: none.
 class Transport {

@@ -18,8 +18,8 @@ namespace eco2::routing {
 ///   holding   -> everything is kept until the answer is whole
 ///   catching  -> after a restart: what equals the text already sent is dropped, the first different byte is a divergence
 ///
-/// Thread-safety: none. Limits: limits::kHeldChunksMax and kHeldBytesMax of start-up events, what is beyond is
-/// dropped; what is held or remembered is bounded by the call's own limit on its text.
+/// Thread-safety: none. Limits: limits::kHeldChunksMax and kHeldBytesMax of start-up events, what is beyond is dropped; what is
+/// held or remembered is bounded by the call's own limit on its text.
 class AnswerRelay {
 public:
     enum class Take {

@@ -11,7 +11,6 @@ namespace {
 using std::chrono::milliseconds;
 using std::chrono::nanoseconds;
 
-constexpr long kTurnHintMs = 1'000;
 constexpr milliseconds kHintGrace{500};  // the board's own idea of a hint's end may be a little later than the upstream's
 
 CallError made(Errc code, FaultClass fault, std::string detail, std::int64_t retry_after_ms = -1) {
@@ -116,7 +115,7 @@ RouteMachine::Step RouteMachine::next(Clock::Monotonic now) {
             return over(made(Errc::provider_limited,
                              FaultClass::limited,
                              "every target of route " + route_.name + " is at its limit; no turn came in time",
-                             kTurnHintMs));
+                             ms_until(turn_at_, now)));
         }
         return attempts_ == 0 || has_content_left_
                    ? over(made(Errc::deadline_exceeded, FaultClass::provider_fault, "no target answered in time"))
@@ -284,7 +283,7 @@ RouteMachine::Step RouteMachine::in_queue(const std::vector<std::size_t>& limite
     const auto first = *std::min_element(limited.begin(), limited.end(), [this](std::size_t a, std::size_t b) {
         return denied_[a].denial.ready_at < denied_[b].denial.ready_at;
     });
-    const auto ready_at = denied_[first].denial.ready_at;
+    const auto ready_at = turn_at_ = denied_[first].denial.ready_at;
     const auto refused = [&](std::string_view why) {
         note(now, denied_[first].target, std::string("at its limit; ") + std::string(why));
         return over(made(Errc::provider_limited,
@@ -409,7 +408,7 @@ void RouteMachine::by_fault(const CallError& error, TimeOut time_out, Clock::Mon
     const auto& policy = route_.policy;
     switch (error.fault) {
         case FaultClass::caller_fault:
-            if (is_not_there(error.upstream_http_status) && has_others()) {
+            if (is_not_there(error.upstream_http_status) && has_others(false)) {
                 return leave("not there; next target", true, now);  // its address or its model, which the caller did not choose
             }
             // Of a restart it says that this target cannot make the answer whole, no more.
@@ -432,10 +431,10 @@ void RouteMachine::by_fault(const CallError& error, TimeOut time_out, Clock::Mon
     }
 }
 
-/// Targets besides the last one that may still be asked in this round.
-bool RouteMachine::has_others() const {
+/// Targets besides the last one that may still be asked.
+bool RouteMachine::has_others(bool in_this_round) const {
     for (std::size_t i = 0; i < tried_.size(); ++i) {
-        if (i != current_ && !tried_[i].is_left) {
+        if (i != current_ && !(in_this_round ? tried_[i].is_left : tried_[i].is_left_for_good)) {
             return true;
         }
     }
@@ -452,7 +451,7 @@ void RouteMachine::on_limited(const CallError& error, Clock::Monotonic now) {
         return;
     }
     if (hint <= route_.policy.hint_wait_max && now + hint < facts_.deadline) {
-        if (tried.hints_waited > 0 && has_others()) {
+        if (tried.hints_waited > 0 && has_others(true)) {
             return leave("limited again after its wait; next target", false, now);
         }
         ++tried.hints_waited;

@@ -36,10 +36,10 @@ struct RequestFacts {
 /// time, attempts and money, whoever spends it.
 ///
 /// Faults before content: the caller's own are given back; a key's fault takes the next key; a limit takes a key of another
-/// quota group at once, or waits out a hint that fits the budget, once while
-/// another target is left, or goes on; an overloaded target is left; one 500, reset or
-/// unreadable answer is asked again at the same target, with jitter; a silent or stalled target is left for good. When all
-/// targets are behind, those that are not left for good are tried in a further round, with full jitter.
+/// quota group at once, or waits out a hint that fits the budget, once while another target is left, or goes on; an overloaded
+/// target is left; one 500, reset or unreadable answer is asked again at the same target, with jitter; a silent or stalled
+/// target is left for good. When all targets are behind, those that are not left for good are tried in a further round, with
+/// full jitter, where one of the faults may have passed.
 ///
 /// It starts nothing and keeps no clock: the time comes in with each call. `next` says what to do; the asker does it and tells
 /// how it went by `failed`, then asks `next` again.
@@ -122,7 +122,7 @@ private:
     bool is_too_dear(std::size_t index) const;
     Step begin(std::size_t index, std::unique_ptr<TargetBoard::Pass> pass, Clock::Monotonic now);
 
-    bool has_others() const;
+    bool has_others(bool in_this_round) const;
     void by_fault(const CallError& error, TimeOut time_out, Clock::Monotonic now);
     void on_limited(const CallError& error, Clock::Monotonic now);
     void on_provider_fault(const CallError& error, TimeOut time_out, Clock::Monotonic now);
@@ -148,6 +148,7 @@ private:
     Clock::Monotonic not_before_{};
     Clock::Monotonic hint_until_{};  // the preferred target has asked to wait so long
     Clock::Monotonic queued_until_{};
+    Clock::Monotonic turn_at_{};  // of a request that is queued, as far as the board can tell
     std::unique_ptr<TargetBoard::Place> place_;
     std::size_t place_target_ = 0;
     bool leaves_if_denied_ = false;  // the preferred target has no other key: it has had its turn

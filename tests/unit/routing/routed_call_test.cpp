@@ -158,6 +158,20 @@ TEST(RoutedCall, model_or_address_that_one_target_does_not_have_is_asked_for_at_
     EXPECT_EQ(f.providers.calls.size(), 2U);
 }
 
+TEST(RoutedCall, target_without_the_model_does_not_end_what_a_passing_fault_began) {
+    RoutingFixture f;
+    const auto asker = f.ask();
+    f.providers.last().overloaded();
+    ASSERT_EQ(f.providers.last().provider, "b");
+    f.providers.last().fail(FaultClass::caller_fault, Errc::provider_rejected, 404);
+    f.pass(5s);
+    ASSERT_EQ(f.providers.calls.size(), 3U);
+    EXPECT_EQ(f.providers.last().provider, "a") << "b alone lacks it";
+    f.providers.last().text("x");
+    f.providers.last().done();
+    EXPECT_TRUE(asker->is_answered());
+}
+
 TEST(RoutedCall, refusal_of_content_that_comes_in_mid_stream_is_given_back) {
     RoutingFixture f;
     const auto asker = f.ask();
