@@ -52,12 +52,12 @@ void read_stream(benchmark::State& state, bool is_odd, Options... options) {
 }
 
 void chat_alike(benchmark::State& state) {
-    read_stream<eco2::openai::ChatDecoder>(state, false, true);
+    read_stream<eco2::openai::ChatDecoder>(state, false, true, std::size_t{1});
 }
 BENCHMARK(chat_alike);
 
 void chat_parsed(benchmark::State& state) {
-    read_stream<eco2::openai::ChatDecoder>(state, true, true);
+    read_stream<eco2::openai::ChatDecoder>(state, true, true, std::size_t{1});
 }
 BENCHMARK(chat_parsed);
 
