@@ -1,7 +1,8 @@
 #include "routing/accounting.hpp"
 
+#include "base/money.hpp"
+
 #include <algorithm>
-#include <cmath>
 #include <limits>
 
 namespace eco2::routing {
@@ -19,7 +20,6 @@ constexpr std::int64_t kPromptPercent = 110;
 // Of an image, as OpenAI counts them: one tile of 85 in low detail, a square of 1,024 pixels else.
 constexpr std::int64_t kImageLowTokens = 85;
 constexpr std::int64_t kImageTokens = 765;
-constexpr double kPicousdPerUsdPerMillion = 1e6;  // 10^12 a USD, 10^6 tokens a million
 
 constexpr std::int64_t kCostMax = std::numeric_limits<std::int64_t>::max() / 4;
 
@@ -47,11 +47,6 @@ std::int64_t milli_tokens(const Part& part) noexcept {
         case Part::Kind::image_bytes: break;
     }
     return 1'000 * (part.detail == ImageDetail::low ? kImageLowTokens : kImageTokens);
-}
-
-/// Prices with six decimals are whole numbers of it.
-std::int64_t picousd_per_token(double usd_per_million) noexcept {
-    return std::llround(usd_per_million * kPicousdPerUsdPerMillion);
 }
 
 /// Never beyond kCostMax: a nonsensical number of tokens must not turn a cap around.
