@@ -4,6 +4,7 @@
 #include "base/text.hpp"
 
 #include <algorithm>
+#include <initializer_list>
 #include <optional>
 #include <utility>
 
@@ -54,23 +55,38 @@ std::optional<Parameter> take_parameter(std::string_view& rest) {
     return std::nullopt;
 }
 
-/// The one value of the parameter `wanted` in `value`, whose type must be `type`.
-std::optional<std::string> parameter_of(std::string_view value, std::string_view type, std::string_view wanted) {
+/// The parameters of `value`, whose type must be `type`; none of those in `wanted` is there twice.
+std::optional<std::vector<Parameter>> parameters_of(std::string_view value,
+                                                    std::string_view type,
+                                                    std::initializer_list<std::string_view> wanted) {
     const auto end = std::min(value.find(';'), value.size());
     if (to_lower_ascii(trim(value.substr(0, end))) != type) {
         return std::nullopt;
     }
-    std::optional<std::string> found;
+    std::vector<Parameter> found;
     for (auto rest = trim(value.substr(end)); !rest.empty();) {
         auto parameter = take_parameter(rest);
-        if (!parameter || (parameter->name == wanted && found)) {
+        const auto is_same = [&](const Parameter& other) { return other.name == parameter->name; };
+        if (!parameter || std::any_of(found.begin(), found.end(), is_same)) {
             return std::nullopt;
         }
-        if (parameter->name == wanted) {
-            found = std::move(parameter->value);
+        if (std::find(wanted.begin(), wanted.end(), parameter->name) != wanted.end()) {
+            found.push_back(*std::move(parameter));
         }
     }
     return found;
+}
+
+/// The value of the parameter `name`; nullopt: it is not there.
+std::optional<std::string> value_of(const std::optional<std::vector<Parameter>>& parameters, std::string_view name) {
+    if (parameters) {
+        for (const Parameter& parameter : *parameters) {
+            if (parameter.name == name) {
+                return parameter.value;
+            }
+        }
+    }
+    return std::nullopt;
 }
 
 bool is_boundary(std::string_view text) noexcept {
@@ -87,9 +103,15 @@ bool is_name(std::string_view text) noexcept {
            std::all_of(text.begin(), text.end(), is_token_character);
 }
 
-/// The field name out of a part's head, which ends in a line end.
-Result<std::string> name_of(std::string_view head) {
-    std::optional<std::string> name;
+/// A token, in which brackets may stand: forms name an object's members so.
+bool is_field_name(std::string_view text) noexcept {
+    return !text.empty() && text.size() <= limits::kFormNameBytesMax &&
+           std::all_of(text.begin(), text.end(), [](char c) { return is_token_character(c) || c == '[' || c == ']'; });
+}
+
+/// The field's name, and the file's, out of a part's head, which ends in a line end.
+Result<FormPart> names_of(std::string_view head) {
+    std::optional<FormPart> names;
     while (!head.empty()) {
         const auto line = head.substr(0, head.find(kLineEnd));
         head.remove_prefix(line.size() + kLineEnd.size());
@@ -105,13 +127,14 @@ Result<std::string> name_of(std::string_view head) {
         if (field != "content-disposition") {
             continue;
         }
-        auto said = parameter_of(line.substr(colon + 1), "form-data", "name");
-        if (name || !said || !is_name(*said)) {
+        const auto said = parameters_of(line.substr(colon + 1), "form-data", {"name", "filename"});
+        auto name = value_of(said, "name");
+        if (names || !name || !is_field_name(*name)) {
             return broken("a part has no name that can be read");
         }
-        name = std::move(said);
+        names = FormPart{*std::move(name), {}, value_of(said, "filename").value_or(std::string())};
     }
-    return name ? Result<std::string>(std::move(*name)) : broken("a part has no name");
+    return names ? Result<FormPart>(*std::move(names)) : broken("a part has no name");
 }
 
 /// `body` begins behind the part's boundary line; what belongs to the part is taken off it, with the boundary behind.
@@ -121,9 +144,9 @@ Result<FormPart> take_part(std::string_view& body, std::string_view delimiter) {
     if (head_end == body.npos) {
         return broken("a part's head has no end, or more than " + std::to_string(limits::kFormHeadBytesMax) + " bytes");
     }
-    auto name = name_of(body.substr(0, head_end + kLineEnd.size()));
-    if (!name) {
-        return name.error();
+    auto part = names_of(body.substr(0, head_end + kLineEnd.size()));
+    if (!part) {
+        return part.error();
     }
     // The line end before a boundary is the boundary's, so that an empty content ends where its head does.
     body.remove_prefix(head_end + kLineEnd.size());
@@ -134,7 +157,7 @@ Result<FormPart> take_part(std::string_view& body, std::string_view delimiter) {
     if (end == 0) {
         return broken("a part's head has no end");
     }
-    FormPart part{std::move(*name), body.substr(kLineEnd.size(), end - kLineEnd.size())};
+    part->body = body.substr(kLineEnd.size(), end - kLineEnd.size());
     body.remove_prefix(end + delimiter.size());
     return part;
 }
@@ -145,7 +168,7 @@ Result<std::vector<FormPart>> parse_form(std::string_view body, std::string_view
     if (to_lower_ascii(trim(content_type.substr(0, content_type.find(';')))) != "multipart/form-data") {
         return fail(Errc::unsupported_media_type);
     }
-    const auto boundary = parameter_of(content_type, "multipart/form-data", "boundary");
+    const auto boundary = value_of(parameters_of(content_type, "multipart/form-data", {"boundary"}), "boundary");
     if (!boundary || !is_boundary(*boundary)) {
         return broken("its content type names no boundary of 1 to 70 characters");
     }

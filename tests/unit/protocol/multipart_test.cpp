@@ -36,6 +36,16 @@ TEST(Multipart, reads_fields_and_files_byte_for_byte) {
               "image=B;");
 }
 
+TEST(Multipart, tells_a_files_name_and_takes_members_of_objects) {
+    const std::string body = "--X\r\nContent-Disposition: form-data; name=\"file\"; filename=\"a b.jsonl\"\r\n\r\n{}\r\n" +
+                             part("expires_after[seconds]", "3600") + "--X--";
+    const auto parts = parse_form(body, kType);
+    ASSERT_TRUE(parts);
+    EXPECT_EQ(parts->at(0).file_name, "a b.jsonl");
+    EXPECT_EQ(parts->at(1).name, "expires_after[seconds]");
+    EXPECT_EQ(parts->at(1).file_name, "");
+}
+
 TEST(Multipart, boundaries_are_what_the_rfc_lets_them_be) {
     const std::string longest(70, 'b');
     EXPECT_EQ(outcome("--" + longest + "--", "Multipart/Form-Data; charset=utf-8; BOUNDARY=" + longest), "");
@@ -83,6 +93,7 @@ TEST(Multipart, what_could_be_read_in_two_ways_is_refused) {
              "--X \r\n" + disposition + "\r\n1\r\n--X--",
              "--X\r\nContent-Disposition: attachment; name=a\r\n\r\n1\r\n--X--"s,
              "--X\r\nContent-Disposition: form-data; name=a; name=b\r\n\r\n1\r\n--X--"s,
+             "--X\r\nContent-Disposition: form-data; name=a; filename=b; filename=c\r\n\r\n1\r\n--X--"s,
              "--X\r\nContent-Disposition: form-data; name=\"\"\r\n\r\n1\r\n--X--"s,
              "--X\r\nContent-Disposition: form-data; name*=utf-8''a\r\n\r\n1\r\n--X--"s,
              "--X\r\nContent-Disposition: form-data; name=\"a\r\n\r\n1\r\n--X--"s,
