@@ -69,6 +69,10 @@ Result<void> read_json_options(fake::FakeOptions& out, const FaultOptions& asked
     if (asked.window_ms > 0) {
         out.accounts.window_ms = asked.window_ms;
     }
+    const auto batch = [&](const json::object& object) { return fake::BatchRules(out.batch).read(object); };
+    if (Result<void> read = read_option(out.batch, "--batch", asked.batch, batch); !read) {
+        return read.error();
+    }
     return read_option(out.prices, "--prices", asked.prices, fake::read_prices);
 }
 

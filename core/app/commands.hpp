@@ -74,6 +74,7 @@ struct FaultOptions {
     std::string mix;
     std::string accounts;
     std::string prices;
+    std::string batch;
     int window_ms = 0;  // 0: as `accounts` says
 };
 

@@ -251,6 +251,9 @@ void add_fake(CLI::App& app, int& exit_code) {
                         R"(Limits: {"accounts":{"a":{"rpm":500,"tpm":100000,"keys":["k1"]}},"window":"fixed"}, or a file)");
     command->add_option("--window-ms", faults.window_ms, "What counts as a minute for limits")->check(CLI::Range(1, 3'600'000));
     command->add_option("--prices", faults.prices, R"(USD per million tokens: {"MODEL":{"in":1,"out":4}}, or a file)");
+    command->add_option(
+        "--batch", faults.batch, R"(Batches: {"in_progress_ms":200,"discount":0.5,"lines_max":50000,"faults":[]}, or a file)");
+    command->add_option("--batch-dir", fake.batch_directory, "Where uploaded files are kept while it runs (default: TMPDIR)");
     command->add_flag("--require-key", fake.require_key, "Answer 401 without a key");
     command->add_option("--requests-per-minute", fake.requests_per_minute, "Limit, with true x-ratelimit-* headers");
     command->add_option("--seed", fake.seed, "Of everything random")->capture_default_str();
@@ -258,7 +261,8 @@ void add_fake(CLI::App& app, int& exit_code) {
         "Models that misbehave by their name (:ANYTHING after it makes a model with a first attempt of its own):\n" +
         eco2::fake::fault_model_help() +
         "\nAt run time: POST /fake/behaviour switches faults, GET /fake/stats tells what happened, GET /fake/bill what it\n"
-        "cost, POST /fake/reset begins anew, GET / explains. All keys: core/fake_provider/README.md");
+        "cost, POST /fake/batch/advance lets hours pass for batches, POST /fake/reset begins anew, GET / explains. All keys: "
+        "core/fake_provider/README.md");
     command->callback([&exit_code, options] {
         auto& answers = options->fake.answers;
         if (!options->classes.empty()) {

@@ -194,4 +194,18 @@ inline constexpr std::size_t kFakeAccountsMax = 10'000;                 // accou
 inline constexpr std::size_t kFakeTextBytesMax = 256 * 1024;            // of a plain answer: one chunk a word
 inline constexpr std::size_t kFakeHugeBodyBytesMax = 64 * 1024 * 1024;  // above every limit that it is there to test
 
+// fake provider: files and batches
+inline constexpr std::size_t kFakeUploadBytesMax = 210 * 1000 * 1000;    // a batch file of 200 MB and its form
+inline constexpr auto kFakeUploadTimeout = 300s;                         // 210 MB at 6 Mbit/s
+inline constexpr std::size_t kFakeFilesMax = 100'000;                    // kept at once, of every purpose
+inline constexpr std::size_t kFakeBatchesMax = 100'000;                  // kept at once, in every state
+inline constexpr std::size_t kFakeBatchFaultsMax = 1'000;                // entries of a list
+inline constexpr std::size_t kFakeBatchErrorsMax = 100;                  // told of one file that is not valid
+inline constexpr std::int64_t kFakeBatchLinesMax = 5'000'000;            // of one file, whatever the options say
+inline constexpr std::int64_t kFakeBatchPhaseMsMax = 30LL * 86'400'000;  // one phase of a batch
+inline constexpr std::size_t kFakeLineBytesMax = 64 * 1024 * 1024;       // of one input line: an image of 40 MB as base64
+inline constexpr std::size_t kFakeShuffleBytesMax = 16 * 1024 * 1024;    // of answers that wait to be written in another order
+inline constexpr std::size_t kFakeBilledItemsMax = 2'000'000;            // whose executions are told apart: about 200 MB
+inline constexpr std::size_t kFakeBilledLinesMax = 50'000;               // executions listed in the bill
+
 }  // namespace eco2::limits

@@ -2,6 +2,7 @@
 
 #include "base/limits.hpp"
 #include "base/nearest.hpp"
+#include "fake_provider/json_keys.hpp"
 #include "fake_provider/known_names.hpp"
 
 #include <boost/json/array.hpp>
@@ -12,6 +13,7 @@
 #include <array>
 #include <limits>
 #include <optional>
+#include <span>
 
 namespace eco2::fake {
 namespace {
@@ -51,6 +53,7 @@ constexpr std::array kFaultNames{
     FaultName{Fault::refuse_prefill, "refuse_prefill"},
     FaultName{Fault::slow_first_token, "slow_first_token"},
     FaultName{Fault::flap, "flap"},
+    FaultName{Fault::length, "length"},
 };
 
 constexpr std::array kStatuses{400, 401, 403, 404, 408, 409, 413, 422, 429, 500, 502, 503, 504, 529};
@@ -80,23 +83,6 @@ std::string fault_names() {
     return out;
 }
 
-bool set_text(std::string& out, const json::value& value) {
-    if (!value.is_string()) {
-        return false;
-    }
-    out.assign(value.get_string().data(), value.get_string().size());
-    return true;
-}
-
-template <class Int>
-bool set_integer(Int& out, const json::value& value, std::int64_t low, std::int64_t high) {
-    if (!value.is_int64() || value.get_int64() < low || value.get_int64() > high) {
-        return false;
-    }
-    out = static_cast<Int>(value.get_int64());
-    return true;
-}
-
 Result<void> read_fault(Behaviour& out, std::string_view key, const json::value& value) {
     std::string name;
     const std::optional<Fault> fault = set_text(name, value) ? fault_by_name(name) : std::nullopt;
@@ -119,14 +105,6 @@ Result<void> read_status(Behaviour& out, std::string_view key, const json::value
     return {};
 }
 
-Result<void> read_rate(Behaviour& out, std::string_view key, const json::value& value) {
-    if (!value.is_number() || value.to_number<double>() < 0 || value.to_number<double>() > 1) {
-        return bad_key(key, "a number from 0 to 1");
-    }
-    out.error_rate = value.to_number<double>();
-    return {};
-}
-
 Result<void> read_kind(Behaviour& out, std::string_view key, const json::value& value) {
     if (set_text(out.kind, value)) {
         for (const std::string_view kind : kKinds) {
@@ -136,20 +114,6 @@ Result<void> read_kind(Behaviour& out, std::string_view key, const json::value& 
         }
     }
     return bad_key(key, "vision, answer, schema or plain");
-}
-
-template <bool Behaviour::*member>
-Result<void> read_flag(Behaviour& out, std::string_view key, const json::value& value) {
-    if (!value.is_bool()) {
-        return bad_key(key, "true or false");
-    }
-    out.*member = value.get_bool();
-    return {};
-}
-
-/// A line break in a header would let the caller write a second answer.
-bool is_header_text(std::string_view text) {
-    return text.find_first_of(std::string_view("\r\n\0", 3)) == std::string_view::npos;
 }
 
 Result<void> read_headers(Behaviour& out, std::string_view key, const json::value& value) {
@@ -166,58 +130,30 @@ Result<void> read_headers(Behaviour& out, std::string_view key, const json::valu
     return {};
 }
 
-Result<void> read_retry_after(Behaviour& out, std::string_view key, const json::value& value) {
-    if (value.is_int64() && value.get_int64() >= 0) {
-        out.retry_after = std::to_string(value.get_int64());
-        return {};
-    }
-    if (set_text(out.retry_after, value) && is_header_text(out.retry_after)) {
-        return {};
-    }
-    return bad_key(key, "seconds or the header's text");
-}
-
-template <std::string Behaviour::*member>
-Result<void> read_text(Behaviour& out, std::string_view key, const json::value& value) {
-    return set_text(out.*member, value) ? Result<void>{} : Result<void>{bad_key(key, "a text")};
-}
-
-template <auto member, std::int64_t low, std::int64_t high>
-Result<void> read_integer(Behaviour& out, std::string_view key, const json::value& value) {
-    return set_integer(out.*member, value, low, high)
-               ? Result<void>{}
-               : Result<void>{bad_key(key, "an integer from " + std::to_string(low) + " to " + std::to_string(high))};
-}
-
-struct Key {
-    std::string_view name;
-    Result<void> (*read)(Behaviour&, std::string_view, const json::value&);
-};
-
 constexpr std::array kKeys{
-    Key{"fault", read_fault},
-    Key{"status", read_status},
-    Key{"error_type", read_text<&Behaviour::error_type>},
-    Key{"error_code", read_text<&Behaviour::error_code>},
-    Key{"message", read_text<&Behaviour::message>},
-    Key{"retry_after", read_retry_after},
-    Key{"headers", read_headers},
-    Key{"after_chunks", read_integer<&Behaviour::after_chunks, 0, 100'000>},
-    Key{"reset", read_flag<&Behaviour::reset>},
-    Key{"replace", read_flag<&Behaviour::replace>},
-    Key{"once", read_flag<&Behaviour::once>},
-    Key{"delay_ms", read_integer<&Behaviour::delay_ms, 0, limits::kFakeDelayMsMax>},
-    Key{"pacing_ms", read_integer<&Behaviour::pacing_ms, 0, limits::kFakeDelayMsMax>},
-    Key{"slow_ms", read_integer<&Behaviour::slow_ms, 0, limits::kFakeDelayMsMax>},
-    Key{"stall_ms", read_integer<&Behaviour::stall_ms, 0, limits::kFakeDelayMsMax>},
-    Key{"down_ms", read_integer<&Behaviour::down_ms, 0, limits::kFakeDelayMsMax>},
-    Key{"up_ms", read_integer<&Behaviour::up_ms, 0, limits::kFakeDelayMsMax>},
-    Key{"bytes", read_integer<&Behaviour::bytes, 1, limits::kFakeHugeBodyBytesMax>},
-    Key{"error_rate", read_rate},
-    Key{"kind", read_kind},
-    Key{"model", read_text<&Behaviour::model>},
-    Key{"key", read_text<&Behaviour::key>},
-    Key{"times", read_integer<&Behaviour::times, 1, 1'000'000>},
+    Key<Behaviour>{"fault", read_fault},
+    Key<Behaviour>{"status", read_status},
+    Key<Behaviour>{"error_type", read_text<&Behaviour::error_type>},
+    Key<Behaviour>{"error_code", read_text<&Behaviour::error_code>},
+    Key<Behaviour>{"message", read_text<&Behaviour::message>},
+    Key<Behaviour>{"retry_after", read_retry_after<&Behaviour::retry_after>},
+    Key<Behaviour>{"headers", read_headers},
+    Key<Behaviour>{"after_chunks", read_integer<&Behaviour::after_chunks, 0, 100'000>},
+    Key<Behaviour>{"reset", read_flag<&Behaviour::reset>},
+    Key<Behaviour>{"replace", read_flag<&Behaviour::replace>},
+    Key<Behaviour>{"once", read_flag<&Behaviour::once>},
+    Key<Behaviour>{"delay_ms", read_integer<&Behaviour::delay_ms, 0, limits::kFakeDelayMsMax>},
+    Key<Behaviour>{"pacing_ms", read_integer<&Behaviour::pacing_ms, 0, limits::kFakeDelayMsMax>},
+    Key<Behaviour>{"slow_ms", read_integer<&Behaviour::slow_ms, 0, limits::kFakeDelayMsMax>},
+    Key<Behaviour>{"stall_ms", read_integer<&Behaviour::stall_ms, 0, limits::kFakeDelayMsMax>},
+    Key<Behaviour>{"down_ms", read_integer<&Behaviour::down_ms, 0, limits::kFakeDelayMsMax>},
+    Key<Behaviour>{"up_ms", read_integer<&Behaviour::up_ms, 0, limits::kFakeDelayMsMax>},
+    Key<Behaviour>{"bytes", read_integer<&Behaviour::bytes, 1, limits::kFakeHugeBodyBytesMax>},
+    Key<Behaviour>{"error_rate", read_share<&Behaviour::error_rate>},
+    Key<Behaviour>{"kind", read_kind},
+    Key<Behaviour>{"model", read_text<&Behaviour::model>},
+    Key<Behaviour>{"key", read_text<&Behaviour::key>},
+    Key<Behaviour>{"times", read_integer<&Behaviour::times, 1, 1'000'000>},
 };
 
 bool fits(const Behaviour& behaviour, const RequestFacts& facts) {
@@ -245,19 +181,8 @@ Result<Behaviour> read_behaviour(const json::object& json) {
 }
 
 Result<Behaviour> read_behaviour(const json::object& json, Behaviour out) {
-    for (const auto& [name, value] : json) {
-        const auto key =
-            std::find_if(kKeys.begin(), kKeys.end(), [&name = name](const Key& known) { return known.name == name; });
-        if (key == kKeys.end()) {
-            std::vector<std::string> known{"script", "mix"};
-            for (const Key& row : kKeys) {
-                known.emplace_back(row.name);
-            }
-            return unknown_key(name, "a behaviour", known);
-        }
-        if (Result<void> read = key->read(out, name, value); !read) {
-            return read.error();
-        }
+    if (Result<void> read = read_keys(out, json, std::span(kKeys), "a behaviour", {"script", "mix", "batch"}); !read) {
+        return read.error();
     }
     if (out.fault == Fault::flap && !json.contains("status")) {
         out.status = 503;

@@ -46,6 +46,7 @@ enum class Fault {
     refuse_prefill,      // 400 when the last message is the assistant's
     slow_first_token,    // all but the head and the role comes `slow_ms` later
     flap,                // `status` for `down_ms`, healthy for `up_ms`, and so on
+    length,              // finish_reason length, half of the text
 };
 
 std::string_view fault_name(Fault fault) noexcept;

@@ -1,6 +1,7 @@
 #include "fake_provider/bill.hpp"
 
 #include "base/limits.hpp"
+#include "base/money.hpp"
 #include "fake_provider/known_names.hpp"
 
 #include <boost/json/array.hpp>
@@ -21,14 +22,8 @@ constexpr std::array<std::uint64_t Bill::Row::*, 4> kEndCounts{
 constexpr std::string_view kDefault = "default";
 constexpr std::string_view kTheRest = "(all others)";
 
-Price price_of(const Prices& prices, std::string_view model) {
-    auto found = prices.find(model);
-    found = found == prices.end() ? prices.find(kDefault) : found;
-    return found == prices.end() ? Price{} : found->second;
-}
-
-double cost_usd(const Price& price, const Bill::Row& row) {
-    return (static_cast<double>(row.tokens_in) * price.in + static_cast<double>(row.tokens_out) * price.out) / 1e6;
+std::int64_t cost_picousd(const Price& price, const Bill::Row& row) {
+    return row.tokens_in * picousd_per_token(price.in) + row.tokens_out * picousd_per_token(price.out);
 }
 
 void add_to(Bill::Row& sum, const Bill::Row& row) {
@@ -42,7 +37,7 @@ void add_to(Bill::Row& sum, const Bill::Row& row) {
     sum.told_out += row.told_out;
 }
 
-json::object to_object(const Bill::Row& row, double usd) {
+json::object to_object(const Bill::Row& row, std::int64_t picousd) {
     json::object out;
     out["requests"] = row.requests;
     for (std::size_t i = 0; i < kEndNames.size(); ++i) {
@@ -52,7 +47,8 @@ json::object to_object(const Bill::Row& row, double usd) {
     out["tokens_out"] = row.tokens_out;
     out["told_in"] = row.told_in;
     out["told_out"] = row.told_out;
-    out["cost_usd"] = usd;
+    out["cost_picousd"] = picousd;
+    out["cost_usd"] = static_cast<double>(picousd) / 1e12;
     return out;
 }
 
@@ -73,6 +69,12 @@ json::object to_object(const BilledRequest& request) {
 
 std::string_view billed_end_name(BilledEnd end) noexcept {
     return kEndNames[static_cast<std::size_t>(end)];
+}
+
+Price price_of(const Prices& prices, std::string_view model) {
+    auto found = prices.find(model);
+    found = found == prices.end() ? prices.find(kDefault) : found;
+    return found == prices.end() ? Price{} : found->second;
 }
 
 Result<Prices> read_prices(const json::object& json) {
@@ -119,19 +121,19 @@ void Bill::add(BilledRequest request) {
     }
 }
 
-std::string to_json(const Bill& bill, const Prices& prices, std::size_t requests_max) {
+std::string to_json(const Bill& bill, const Prices& prices, std::size_t requests_max, json::object more) {
     json::array rows;
     Bill::Row sum;
-    double sum_usd = 0;
+    std::int64_t sum_picousd = 0;
     for (const auto& [name, row] : bill.rows()) {
-        const double usd = cost_usd(price_of(prices, name.second), row);
+        const std::int64_t picousd = cost_picousd(price_of(prices, name.second), row);
         json::object entry{{"key", name.first}, {"model", name.second}};
-        for (auto& member : to_object(row, usd)) {
+        for (auto& member : to_object(row, picousd)) {
             entry.insert_or_assign(member.key(), member.value());
         }
         rows.push_back(std::move(entry));
         add_to(sum, row);
-        sum_usd += usd;
+        sum_picousd += picousd;
     }
     json::array requests;
     const std::size_t kept = std::min(requests_max, bill.requests().size());
@@ -140,8 +142,11 @@ std::string to_json(const Bill& bill, const Prices& prices, std::size_t requests
          ++request) {
         requests.push_back(to_object(*request));
     }
-    return json::serialize(
-        json::object{{"total", to_object(sum, sum_usd)}, {"rows", std::move(rows)}, {"requests", std::move(requests)}});
+    json::object out{{"total", to_object(sum, sum_picousd)}, {"rows", std::move(rows)}, {"requests", std::move(requests)}};
+    for (auto& member : more) {
+        out.insert_or_assign(member.key(), std::move(member.value()));
+    }
+    return json::serialize(out);
 }
 
 }  // namespace eco2::fake

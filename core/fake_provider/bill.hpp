@@ -54,6 +54,9 @@ using Prices = std::map<std::string, Price, std::less<>>;
 /// {"model":{"in":1.25,"out":10.0},"default":{…}}. Errors: invalid_field.
 Result<Prices> read_prices(const boost::json::object& json);
 
+/// Of a model, or of "default".
+Price price_of(const Prices& prices, std::string_view model);
+
 /// Sums by key and model, and the last requests.
 ///
 /// Thread-safety: none.
@@ -82,7 +85,7 @@ private:
     std::deque<BilledRequest> requests_;                       // in the order of their ends
 };
 
-/// `bill` as GET /fake/bill shows it, with its last `requests_max` requests.
-std::string to_json(const Bill& bill, const Prices& prices, std::size_t requests_max);
+/// `bill` as GET /fake/bill shows it, with its last `requests_max` requests and the members of `more`.
+std::string to_json(const Bill& bill, const Prices& prices, std::size_t requests_max, boost::json::object more = {});
 
 }  // namespace eco2::fake

@@ -444,7 +444,14 @@ std::variant<ChatRequest, ApiFault> read_chat_request(std::string_view body,
             "",
             ""};
     }
-    return Reader(dialect, path_model, is_stream).read(root.get_object());
+    return read_chat_request(root.get_object(), dialect, path_model, is_stream);
+}
+
+std::variant<ChatRequest, ApiFault> read_chat_request(const json::object& body,
+                                                      Dialect dialect,
+                                                      std::string_view path_model,
+                                                      bool is_stream) {
+    return Reader(dialect, path_model, is_stream).read(body);
 }
 
 std::int64_t estimate_tokens(std::string_view text) noexcept {

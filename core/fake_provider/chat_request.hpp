@@ -1,5 +1,7 @@
 #pragma once
 
+#include <boost/json/object.hpp>
+
 #include <chrono>
 #include <cstdint>
 #include <string>
@@ -66,6 +68,11 @@ struct ChatRequest {
 /// `path_model`, `is_stream`: of Gemini's path, which has them in place of the body.
 std::variant<ChatRequest, ApiFault> read_chat_request(std::string_view body,
                                                       Dialect dialect = Dialect::chat,
+                                                      std::string_view path_model = {},
+                                                      bool is_stream = false);
+/// The same, of a body that was parsed.
+std::variant<ChatRequest, ApiFault> read_chat_request(const boost::json::object& body,
+                                                      Dialect dialect,
                                                       std::string_view path_model = {},
                                                       bool is_stream = false);
 

@@ -9,7 +9,6 @@
 #include <boost/json/parse.hpp>
 #include <boost/json/value.hpp>
 
-#include <optional>
 #include <utility>
 
 namespace eco2::fake {
@@ -72,6 +71,7 @@ ApiFault unknown_model_fault(const std::string& model) {
 Control::Control(FakeOptions options, const Clock& clock)
     : options_(std::move(options)),
       clock_(clock),
+      batch_rules_(options_.batch),
       book_(options_.behaviour, clock.now(), options_.mix, options_.fault_scale),
       accounts_(plan_of(options_)),
       since_(clock.now()),
@@ -99,15 +99,8 @@ Script Control::answer(Arrival arrival) {
         ledger_->count("refused", {}, std::move(arrival.body));
         return sealed(refusal(arrival.dialect, fault, number));
     };
-    if (!is_key_accepted(key)) {
-        return refuse(key.empty() && arrival.authorization.empty()
-                          ? ApiFault{401,
-                                     "You didn't provide an API key. You need to provide your API "
-                                     "key in an Authorization header using Bearer auth.",
-                                     "invalid_request_error",
-                                     "",
-                                     ""}
-                          : usual_fault(401));
+    if (const std::optional<ApiFault> fault = key_fault(arrival.authorization, arrival.api_key)) {
+        return refuse(*fault);
     }
     auto read = read_chat_request(arrival.body, arrival.dialect, arrival.path_model, arrival.is_stream);
     if (const ApiFault* fault = std::get_if<ApiFault>(&read)) {
@@ -196,8 +189,50 @@ Behaviour Control::behaviour_of_model(std::string_view name, const RequestFacts&
     return as_it_is(*behaviour, facts, since_);
 }
 
-bool Control::is_key_accepted(std::string_view key) const {
-    return options_.key.empty() ? !options_.require_key || !key.empty() : key == options_.key;
+LineAnswer Control::answer_line(const ChatRequest& request, std::uint64_t number, const Behaviour& behaviour) {
+    RequestFacts facts;
+    facts.model = request.model;
+    facts.number = number;
+    facts.is_prefill = request.ends_with_assistant;
+    facts.now = clock_.now();
+    Choice choice;
+    choice.behaviour = behaviour;
+    {
+        const std::lock_guard lock(mutex_);
+        choice.latency = latency_;
+        choice.answers = answers_;
+        if (const std::optional<std::string_view> model = fault_model_name(request.model)) {
+            const Behaviour own = behaviour_of_model(*model, facts, choice);
+            choice.behaviour = own.fault == Fault::none ? behaviour : own;
+        }
+    }
+    if (choice.is_unknown_model) {
+        return {404, openai_error_body(unknown_model_fault(request.model)), 0, 0};
+    }
+    Script script = plan(
+        {request, choice.behaviour, choice.latency, *choice.answers, number, options_.seed, clock_.wall_ns() / 1'000'000'000});
+    const bool is_readable = script.form == Script::Form::whole && (script.status != 200 || script.answered == Answered::whole);
+    if (!is_readable) {
+        return {0, {}, 0, 0};
+    }
+    Part& part = script.parts.front();
+    return {script.status, std::move(part.bytes), script.prompt_tokens, part.tokens};
+}
+
+std::optional<ApiFault> Control::key_fault(std::string_view authorization, std::string_view api_key) const {
+    const std::string_view key = api_key.empty() ? bearer(authorization) : api_key;
+    if (options_.key.empty() ? !options_.require_key || !key.empty() : key == options_.key) {
+        return std::nullopt;
+    }
+    if (!key.empty() || !authorization.empty()) {
+        return usual_fault(401);
+    }
+    return ApiFault{401,
+                    "You didn't provide an API key. You need to provide your API "
+                    "key in an Authorization header using Bearer auth.",
+                    "invalid_request_error",
+                    "",
+                    ""};
 }
 
 Result<void> Control::set_behaviour(std::string_view body) {
@@ -215,6 +250,18 @@ Result<void> Control::set_behaviour(std::string_view body) {
     if (!answers_json) {
         return answers_json.error();
     }
+    Result<std::unique_ptr<json::object>> batch_json = take_object(object, "batch");
+    if (!batch_json) {
+        return batch_json.error();
+    }
+    std::optional<BatchRules::State> batch;
+    if (*batch_json) {
+        Result<BatchRules::State> read = batch_rules_.read(**batch_json);
+        if (!read) {
+            return read.error();
+        }
+        batch = *std::move(read);
+    }
     const std::lock_guard lock(mutex_);
     Result<Latency> latency = *latency_json ? read_latency(latency_, **latency_json) : Result<Latency>(latency_);
     if (!latency) {
@@ -229,11 +276,15 @@ Result<void> Control::set_behaviour(std::string_view body) {
     }
     latency_ = *latency;
     answers_ = std::make_shared<const Answers>(std::move(*answers));
+    if (batch) {
+        batch_rules_.set(*std::move(batch));
+    }
     return {};
 }
 
 void Control::reset() {
     ledger_->reset();
+    batch_rules_.reset();
     const std::lock_guard lock(mutex_);
     since_ = clock_.now();
     book_ = BehaviourBook(options_.behaviour, since_, options_.mix, options_.fault_scale);

@@ -2,6 +2,8 @@
 
 #include "base/clock.hpp"
 #include "fake_provider/accounts.hpp"
+#include "fake_provider/batch_faults.hpp"
+#include "fake_provider/batch_runner.hpp"
 #include "fake_provider/behaviour.hpp"
 #include "fake_provider/fake_options.hpp"
 #include "fake_provider/ledger.hpp"
@@ -9,6 +11,7 @@
 
 #include <memory>
 #include <mutex>
+#include <optional>
 #include <string>
 #include <string_view>
 
@@ -35,8 +38,16 @@ public:
     /// Decides about one answer and writes it into the ledger.
     Script answer(Arrival arrival);
 
-    /// Takes a JSON object: the keys of a behaviour, `script` (a list of them), `latency`, `answers`. Behaviour and script are
-    /// replaced as a whole; latency and answers key by key.
+    /// What a batch's line is answered: as `answer` does, with `behaviour` in place of the standing one; a model that
+    /// misbehaves by its name goes before. No account is charged and nothing is counted. `number`: decides what is drawn, and
+    /// the ids.
+    LineAnswer answer_line(const ChatRequest& request, std::uint64_t number, const Behaviour& behaviour);
+
+    /// Why a key is not taken; nullopt: it is. `authorization`: the header's value; `api_key`: of another header.
+    std::optional<ApiFault> key_fault(std::string_view authorization, std::string_view api_key) const;
+
+    /// Takes a JSON object: the keys of a behaviour, `script` (a list of them), `latency`, `answers`, `batch`. Behaviour and
+    /// script are replaced as a whole; latency, answers and batch key by key.
     /// Errors: invalid_json, invalid_field, limit_exceeded; then nothing has changed.
     Result<void> set_behaviour(std::string_view body);
     /// Back to the options it started with; counts at zero.
@@ -44,6 +55,7 @@ public:
 
     std::size_t script_left() const;
     const std::shared_ptr<Ledger>& ledger() const noexcept { return ledger_; }
+    BatchRules& batch_rules() noexcept { return batch_rules_; }
     const FakeOptions& options() const noexcept { return options_; }
     const Clock& clock() const noexcept { return clock_; }
 
@@ -59,11 +71,11 @@ private:
     Behaviour behaviour_of_model(std::string_view name, const RequestFacts& facts, Choice& choice);
     Script script_of(const ChatRequest& request, const Choice& choice, Arrival& arrival, std::uint64_t number);
     void charge(Script& script, const ChatRequest& request, const Choice& choice, Clock::Monotonic now);
-    bool is_key_accepted(std::string_view key) const;
 
     const FakeOptions options_;
     const Clock& clock_;
     std::shared_ptr<Ledger> ledger_ = std::make_shared<Ledger>();
+    BatchRules batch_rules_;
     mutable std::mutex mutex_;  // guards what follows
     BehaviourBook book_;
     AccountBook accounts_;

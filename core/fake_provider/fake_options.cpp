@@ -202,7 +202,8 @@ std::string banner(const FakeOptions& options, unsigned short port) {
            base + "/v1\n  vision " + std::to_string(options.latency.vision_ms) + " ms, answer " +
            std::to_string(options.latency.answer_ms) + " ms, jitter " + std::to_string(options.latency.jitter_percent) +
            " %\n  faults: POST " + base + "/fake/behaviour    counts: GET " + base + "/fake/stats    clear: POST " + base +
-           "/fake/reset\n  bill: GET " + base + "/fake/bill    models that misbehave by their name:\n" + fault_model_help();
+           "/fake/reset\n  bill: GET " + base + "/fake/bill    batches: POST " + base +
+           "/fake/batch/advance    models that misbehave by their name:\n" + fault_model_help();
 }
 
 }  // namespace eco2::fake

@@ -2,6 +2,7 @@
 
 #include "base/result.hpp"
 #include "fake_provider/account_plan.hpp"
+#include "fake_provider/batch_faults.hpp"
 #include "fake_provider/behaviour.hpp"
 #include "fake_provider/bill.hpp"
 #include "fake_provider/mix.hpp"
@@ -54,6 +55,8 @@ struct FakeOptions {
     std::uint64_t seed = 1;
     std::vector<std::string> models{"gpt-5.2", "gpt-5.2-mini", "gpt-5.1"};  // what GET /v1/models lists; any name is answered
     Behaviour behaviour;
+    BatchRules::State batch;
+    std::string batch_directory;  // where files are kept while it runs; empty: the system's place for temporary files
 };
 
 /// Errors: invalid_field, with the option's name.

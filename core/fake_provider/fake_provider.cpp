@@ -1,6 +1,8 @@
 #include "fake_provider/fake_provider.hpp"
 
+#include "base/limits.hpp"
 #include "base/text.hpp"
+#include "fake_provider/batch_routes.hpp"
 #include "fake_provider/control.hpp"
 #include "fake_provider/openai_wire.hpp"
 #include "fake_provider/reply.hpp"
@@ -56,12 +58,11 @@ std::string model_of(std::string_view path) {
     return std::string(path.substr(path.rfind('/') + 1));
 }
 
-/// Of "requests=N": how many the bill lists; all where nothing is said.
-std::size_t requests_asked(std::string_view query) {
-    constexpr std::string_view kName = "requests=";
+/// Of "NAME=N": how many the bill lists; all where nothing is said.
+std::size_t count_asked(std::string_view query, std::string_view name) {
     std::size_t out = SIZE_MAX;
-    if (query.starts_with(kName)) {
-        std::from_chars(query.data() + kName.size(), query.data() + query.size(), out);
+    if (const std::optional<std::string_view> value = query_value(query, name)) {
+        std::from_chars(value->data(), value->data() + value->size(), out);
     }
     return out;
 }
@@ -70,7 +71,11 @@ std::size_t requests_asked(std::string_view query) {
 
 class FakeProvider::Impl : public std::enable_shared_from_this<FakeProvider::Impl> {
 public:
-    Impl(net::IoThreads& threads, FakeOptions options) : threads_(threads), control_(std::move(options), system_clock()) {}
+    Impl(net::IoThreads& threads, FakeOptions options)
+        : threads_(threads),
+          control_owner_(std::make_shared<Control>(std::move(options), system_clock())),
+          control_(*control_owner_),
+          batches_(std::make_shared<BatchRoutes>(control_owner_, threads)) {}
 
     Result<void> start() {
         if (Result<FakeOptions> good = checked(control_.options()); !good) {
@@ -79,6 +84,8 @@ public:
         net::ServerOptions options;
         options.host = control_.options().host;
         options.port = control_.options().port;
+        options.body_bytes_max = limits::kFakeUploadBytesMax;  // of uploads; see `handle` for the others
+        options.body_timeout = limits::kFakeUploadTimeout;
         options.refuse = [](const Error& error) { return error_response(error); };
         server_ = std::make_unique<net::Server>(
             threads_, std::move(options), [weak = weak_from_this()](std::shared_ptr<net::ServerExchange> exchange) {
@@ -90,6 +97,7 @@ public:
     }
 
     void stop() {
+        batches_->stop();
         if (server_) {
             server_->stop();
         }
@@ -105,6 +113,15 @@ private:
         std::string_view path = request.path;
         if (path.substr(0, 4) == "/v1/") {
             path.remove_prefix(3);
+        }
+        if (!BatchApi::is_upload(request.method, path) && request.body.size() > limits::kRequestBodyBytesMax) {
+            return exchange->respond(error_response(fail(Errc::body_too_large, "the request's body is larger than allowed")));
+        }
+        if (BatchApi::owns(path)) {
+            return batches_->handle(std::move(exchange), path);
+        }
+        if (path == "/fake/batch/advance" && request.method == "POST") {
+            return batches_->advance(std::move(exchange));
         }
         const std::optional<Dialect> dialect = request.method == "POST" ? dialect_of(path) : std::nullopt;
         if (dialect) {
@@ -133,8 +150,13 @@ private:
             return json_response(200, to_json(stats(), server_->connection_count(), control_.script_left()));
         }
         if (path == "/fake/bill" && is_get) {
-            return json_response(200,
-                                 to_json(control_.ledger()->bill(), control_.options().prices, requests_asked(request.query)));
+            return json_response(
+                200,
+                to_json(control_.ledger()->bill(),
+                        control_.options().prices,
+                        count_asked(request.query, "requests"),
+                        boost::json::object{
+                            {"batch", batches_->api().bill().to_object(count_asked(request.query, "executions"))}}));
         }
         if (path == "/fake/behaviour" && is_post) {
             const Result<void> set = control_.set_behaviour(request.body);
@@ -143,6 +165,7 @@ private:
         }
         if (path == "/fake/reset" && is_post) {
             control_.reset();
+            batches_->reset();
             return json_response(200, "{}");
         }
         if (path == "/health" && is_get) {
@@ -157,7 +180,9 @@ private:
     }
 
     net::IoThreads& threads_;
-    Control control_;
+    const std::shared_ptr<Control> control_owner_;  // shared with batches that are still being worked on
+    Control& control_;
+    const std::shared_ptr<BatchRoutes> batches_;
     std::unique_ptr<net::Server> server_;
 };
 

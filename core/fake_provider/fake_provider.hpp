@@ -10,8 +10,9 @@ namespace eco2::fake {
 
 /// An OpenAI-compatible server that makes its answers up, keeps to given times and fails on request.
 ///
-/// `POST /v1/chat/completions`, `POST /v1/responses`, `GET /v1/models` (all also without /v1), `GET`/`POST /fake/behaviour`,
-/// `GET /fake/stats`, `GET /fake/bill`, `POST /fake/reset`, `GET /health`, `GET /`. Every answer carries `x-eco2-fake: 1`. For
+/// `POST /v1/chat/completions`, `POST /v1/responses`, `/v1/files`, `/v1/batches`, `GET /v1/models` (all also without /v1),
+/// `POST /fake/behaviour`, `POST /fake/batch/advance`, `GET /fake/stats`, `GET /fake/bill`, `POST /fake/reset`, `GET /health`,
+/// `GET /`. Every answer carries `x-eco2-fake: 1`. For
 /// tests, demos and load: it has no authentication worth the name and listens on loopback unless told otherwise.
 ///
 /// Thread-safety: start and stop from the control thread; port and stats from any thread.

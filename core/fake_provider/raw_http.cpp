@@ -15,7 +15,7 @@ std::string as_chunk(const std::string& bytes) {
 }  // namespace
 
 std::string raw_head(int status, const Headers& headers, std::string_view framing) {
-    std::string out = "HTTP/1.1 " + std::to_string(status) + (status == 200 ? " OK\r\n" : " Error\r\n");
+    std::string out = "HTTP/1.1 " + std::to_string(status) + (status < 300 ? " OK\r\n" : " Error\r\n");
     for (const auto& [name, value] : headers) {
         out += name + ": " + value + "\r\n";
     }

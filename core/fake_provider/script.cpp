@@ -140,6 +140,7 @@ private:
             case Fault::content_policy:
             case Fault::refusal: return "I'm sorry, I can't help with that. (made up by the fake provider)";
             case Fault::huge_body: return std::string(behaviour_.bytes, 'x');
+            case Fault::length:
             case Fault::content_filter: {
                 std::string half = answer_text(scene_.request, scene_.answers, scene_.number);
                 const std::vector<std::string_view> halves = cut_into_pieces(half, 2);
@@ -156,6 +157,7 @@ private:
     }
     Ending ending() const {
         return behaviour_.fault == Fault::content_filter ? Ending::content_filter
+               : behaviour_.fault == Fault::length       ? Ending::length
                : behaviour_.fault == Fault::no_finish    ? Ending::none
                                                          : Ending::stop;
     }
