@@ -13,7 +13,8 @@
 
 namespace eco2::test {
 
-/// Real threads that stand in for I/O threads, without sockets and timers: for what hands work between threads.
+/// Real threads that stand in for I/O threads, without sockets: for what hands work between threads. Time stands still: no
+/// timer comes due.
 ///
 /// Thread-safety: any thread; destruction runs what is queued first.
 class ThreadedExecutor final : public Executor {
@@ -53,10 +54,25 @@ public:
 
     int current_thread() const noexcept override { return current(); }
 
-    std::unique_ptr<Timer> post_after(std::chrono::nanoseconds, Task) override { std::terminate(); }
+    std::unique_ptr<Timer> post_after(std::chrono::nanoseconds, Task task) override {
+        return std::make_unique<IdleTimer>(*this, current_thread() < 0 ? 0 : current_thread(), std::move(task));
+    }
     bool run_blocking(Task, Task) override { std::terminate(); }
 
 private:
+    class IdleTimer final : public Timer {
+    public:
+        IdleTimer(ThreadedExecutor& executor, int thread, Task task)
+            : executor_(executor), thread_(thread), task_(std::move(task)) {}
+        ~IdleTimer() override {
+            executor_.post_to(thread_, [task = std::move(task_)](TaskFate) { task(TaskFate::dropped); });
+        }
+
+    private:
+        ThreadedExecutor& executor_;
+        int thread_;
+        Task task_;
+    };
     struct Lane {
         std::mutex mutex;
         std::condition_variable changed;
