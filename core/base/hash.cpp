@@ -8,42 +8,56 @@
 
 #include <unistd.h>
 
-#include <array>
 #include <cerrno>
 #include <cstddef>
-#include <memory>
 #include <vector>
 
 namespace eco2 {
 namespace {
 
-class Sha256 {
-public:
-    Sha256() : context_(EVP_MD_CTX_new(), &EVP_MD_CTX_free) { EVP_DigestInit_ex(context_.get(), EVP_sha256(), nullptr); }
-
-    void update(const void* data, std::size_t size) { EVP_DigestUpdate(context_.get(), data, size); }
-
-    std::string hex() {
-        std::array<unsigned char, 32> digest{};
-        EVP_DigestFinal_ex(context_.get(), digest.data(), nullptr);
-        constexpr std::string_view kHex = "0123456789abcdef";
-        std::string out;
-        for (const unsigned char byte : digest) {
-            out += kHex[byte >> 4U];
-            out += kHex[byte & 0xFU];
-        }
-        return out;
-    }
-
-private:
-    std::unique_ptr<EVP_MD_CTX, decltype(&EVP_MD_CTX_free)> context_;
-};
+EVP_MD_CTX* context_of(void* context) noexcept {
+    return static_cast<EVP_MD_CTX*>(context);
+}
 
 }  // namespace
 
+void Sha256::Free::operator()(void* context) const noexcept {
+    EVP_MD_CTX_free(context_of(context));
+}
+
+Sha256::Sha256() : context_(EVP_MD_CTX_new()) {
+    reset();
+}
+
+void Sha256::reset() {
+    EVP_DigestInit_ex(context_of(context_.get()), EVP_sha256(), nullptr);
+}
+
+void Sha256::update(std::string_view bytes) {
+    EVP_DigestUpdate(context_of(context_.get()), bytes.data(), bytes.size());
+}
+
+std::array<unsigned char, 32> Sha256::digest() const {
+    const std::unique_ptr<void, Free> copy(EVP_MD_CTX_new());
+    EVP_MD_CTX_copy_ex(context_of(copy.get()), context_of(context_.get()));
+    std::array<unsigned char, 32> digest{};
+    EVP_DigestFinal_ex(context_of(copy.get()), digest.data(), nullptr);
+    return digest;
+}
+
+std::string Sha256::hex() const {
+    constexpr std::string_view kHex = "0123456789abcdef";
+    std::string out;
+    for (const unsigned char byte : digest()) {
+        out += kHex[byte >> 4U];
+        out += kHex[byte & 0xFU];
+    }
+    return out;
+}
+
 std::string sha256_hex(std::string_view bytes) {
     Sha256 hash;
-    hash.update(bytes.data(), bytes.size());
+    hash.update(bytes);
     return hash.hex();
 }
 
@@ -63,7 +77,7 @@ Result<std::string> sha256_hex_of_fd(int fd) {
         if (got == 0) {
             return hash.hex();
         }
-        hash.update(buffer.data(), static_cast<std::size_t>(got));
+        hash.update({buffer.data(), static_cast<std::size_t>(got)});
         offset += got;
     }
 }

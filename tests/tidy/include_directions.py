@@ -47,7 +47,7 @@ LIBRARIES = {
     "libvips": (r"vips/", ["core/intake/", "tests/unit/intake/", "tests/bench/photo_cost.cpp"]),
     "RapidJSON": (r"rapidjson/", ["core/base/json_schema.cpp"]),
     "CLI11": (r"CLI/", ["core/app/main.cpp", "tests/bench/"]),
-    "Boost.JSON in the SDK": (r"boost/json", ["core/", "plugins/", "tests/", "sdk/include/eco2/plugin/json.hpp"]),
+    "Boost.JSON in the SDK": (r"boost/json", ["core/", "batch/", "plugins/", "tests/", "sdk/include/eco2/plugin/json.hpp"]),
 }
 
 INCLUDE = re.compile(r'^\s*#\s*include\s*[<"]([^>"]+)[>"]', re.M)

@@ -86,5 +86,17 @@ TEST(Hash, sha256_of_a_known_text) {
     EXPECT_EQ(sha256_hex("abc"), "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad");
 }
 
+TEST(Hash, sha256_in_pieces_is_that_of_the_whole_and_may_be_asked_in_between) {
+    Sha256 hash;
+    EXPECT_EQ(hash.hex(), sha256_hex(""));
+    hash.update("a");
+    EXPECT_EQ(hash.hex(), sha256_hex("a"));
+    hash.update("bc");
+    EXPECT_EQ(hash.hex(), sha256_hex("abc"));
+    EXPECT_EQ(hash.digest()[0], 0xBA);
+    hash.reset();
+    EXPECT_EQ(hash.hex(), sha256_hex(""));
+}
+
 }  // namespace
 }  // namespace eco2
