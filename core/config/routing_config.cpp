@@ -4,6 +4,8 @@
 #include "config/host_config_checks.hpp"
 
 #include <algorithm>
+#include <charconv>
+#include <chrono>
 #include <set>
 
 namespace eco2::config {
@@ -40,6 +42,28 @@ void set_choice(Section& section, std::string_view key, Choice& to, std::initial
 void read_quota(Section& section, RateQuota& to) {
     set_int64(section, "requests_per_minute", to.requests_per_minute, 0, kTokensMax);
     set_int64(section, "tokens_per_minute", to.tokens_per_minute, 0, 1'000 * kTokensMax);
+}
+
+/// "2027-03-31": days in this form compare as texts.
+bool is_day(std::string_view text) {
+    constexpr std::string_view kForm = "0000-00-00";
+    if (text.size() != kForm.size()) {
+        return false;
+    }
+    for (std::size_t i = 0; i < kForm.size(); ++i) {
+        if (kForm[i] == '-' ? text[i] != '-' : text[i] < '0' || text[i] > '9') {
+            return false;
+        }
+    }
+    const auto number = [text](std::size_t at, std::size_t size) {
+        int value = 0;
+        std::from_chars(text.data() + at, text.data() + at + size, value);
+        return value;
+    };
+    const std::chrono::year_month_day day(std::chrono::year(number(0, 4)),
+                                          std::chrono::month(static_cast<unsigned>(number(5, 2))),
+                                          std::chrono::day(static_cast<unsigned>(number(8, 2))));
+    return day.ok();
 }
 
 /// "; must be one of: a, b".
@@ -135,6 +159,12 @@ public:
     void read_prices() {
         Section section = root_.table("prices");
         section.set_text("version", to_.prices.version);
+        if (const auto day = section.text("review_by"); day && !day->text.empty()) {
+            if (!is_day(day->text)) {
+                section.problem("review_by", shown(day->text) + " is no day; must be such as \"2027-03-31\"");
+            }
+            to_.prices.review_by = day->text;
+        }
         for (Section& model : section.tables("model")) {
             PriceDefinition price;
             price.match = model.required("match").text;

@@ -3,6 +3,7 @@
 #include <chrono>
 #include <cstdint>
 #include <string>
+#include <string_view>
 #include <vector>
 
 /// Routes, keys, accounts and prices as plain values: read and checked by `config`, used by `routing`.
@@ -105,6 +106,10 @@ struct PriceDefinition {
 struct PriceTable {
     std::string version;                  // of the whole table; stands in every record
     std::vector<PriceDefinition> prices;  // the first that fits holds
+    std::string review_by = {};           // "2027-03-31": the last day on which they count as checked; empty: no such day
+
+    /// `day`: today, "YYYY-MM-DD" in UTC. What costs much at once is refused then; the rest goes on.
+    bool is_past_review(std::string_view day) const noexcept { return !review_by.empty() && day > review_by; }
 };
 
 /// When a target is left alone for a while.

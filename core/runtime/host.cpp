@@ -1,6 +1,7 @@
 #include "runtime/host.hpp"
 
 #include "base/io_thread.hpp"
+#include "base/utc.hpp"
 #include "runtime/fixed_keys.hpp"
 #include "runtime/instance_config.hpp"
 #include "runtime/version.hpp"
@@ -9,6 +10,7 @@
 
 #include <algorithm>
 #include <filesystem>
+#include <string_view>
 #include <utility>
 
 namespace eco2::runtime {
@@ -81,6 +83,15 @@ std::string joined(const std::vector<std::string>& words) {
         out += (out.empty() ? "" : ", ") + word;
     }
     return out;
+}
+
+// Requests go on: their ledger may be wrong then, which is no reason to refuse users.
+void warn_of_old_prices(Log& log, const PriceTable& prices) {
+    constexpr std::size_t kDayBytes = 10;
+    if (prices.is_past_review(std::string_view(utc_text(system_clock().wall_ns())).substr(0, kDayBytes))) {
+        log.warn("prices are past their review date; check them and set prices.version and prices.review_by",
+                 {{"version", prices.version}, {"review_by", prices.review_by}});
+    }
 }
 
 }  // namespace
@@ -195,6 +206,7 @@ void Host::put_in_force(std::shared_ptr<const Deployment> deployment) {
     photos_.set_limits(photos.limits, photos.side_target);
     plugins_->replace(deployment->instances(), config.server.drain_timeout);
     metrics_.eco2_config_generation.set(static_cast<double>(deployment->generation()));
+    warn_of_old_prices(log_, config.routing.prices);
     deployment_.set(std::move(deployment));
 }
 

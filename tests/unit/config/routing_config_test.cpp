@@ -102,6 +102,7 @@ key_probe_ms = 30
 limited_default_ms = 40
 [prices]
 version = "v1"
+review_by = "2027-03-31"
 [[prices.model]]
 match = "gpt-*"
 provider = "a"
@@ -154,6 +155,7 @@ output_usd = 2.5
     EXPECT_EQ(routing.key_probe, 30ms);
     EXPECT_EQ(routing.limited_default, 40ms);
     EXPECT_EQ(routing.prices.version, "v1");
+    EXPECT_EQ(routing.prices.review_by, "2027-03-31");
     EXPECT_EQ(routing.prices.prices.at(0).provider, "a");
     EXPECT_EQ(routing.prices.prices.at(0).cached_input_usd, -1);
     EXPECT_EQ(routing.prices.prices.at(0).output_usd, 2.5);
@@ -247,6 +249,25 @@ TEST_F(RoutingConfigTest, clocks_and_counts_are_in_range) {
     EXPECT_THAT(problem("[[account]]\nid = \"x\"\nrequests_per_minute = -1\n"), HasSubstr("account[0].requests_per_minute"));
     EXPECT_THAT(problem("[[route]]\nmatch = \"*\"\ntargets = [{ provider = \"a\", weight = 0 }]\n"),
                 HasSubstr("route[0].targets[0].weight"));
+}
+
+TEST_F(RoutingConfigTest, the_day_of_review_is_a_day_that_exists_or_none) {
+    for (const std::string day : {"2027-02-29", "2027-13-01", "2027-00-10", "2027-3-31", "31.03.2027", "2027-03-31 ", "soon"}) {
+        EXPECT_THAT(problem("[prices]\nreview_by = \"" + day + "\"\n"),
+                    HasSubstr("prices.review_by: \"" + day + "\" is no day; must be such as \"2027-03-31\""));
+    }
+    EXPECT_EQ(problem("[prices]\nreview_by = \"2028-02-29\"\n"), "no problem");
+    EXPECT_EQ(problem("[prices]\nreview_by = \"\"\n"), "no problem");
+}
+
+TEST(PriceTable, is_past_its_review_on_the_day_after_it) {
+    PriceTable table;
+    EXPECT_FALSE(table.is_past_review("9999-12-31")) << "without a day";
+    table.review_by = "2027-03-31";
+    EXPECT_FALSE(table.is_past_review("2026-12-31"));
+    EXPECT_FALSE(table.is_past_review("2027-03-31"));
+    EXPECT_TRUE(table.is_past_review("2027-04-01"));
+    EXPECT_TRUE(table.is_past_review("2028-01-01"));
 }
 
 TEST_F(RoutingConfigTest, unknown_keys_and_words_are_refused) {
