@@ -16,7 +16,9 @@ namespace {
 namespace fs = std::filesystem;
 
 constexpr std::int64_t kMillion = 1'000'000;
+constexpr std::int64_t kBillion = 1'000'000'000;
 constexpr std::int64_t kHourMs = 3'600'000;
+constexpr std::int64_t kDayMs = 24 * kHourMs;
 
 /// Reads one file into one HostConfig; a member function a section.
 class Reader {
@@ -36,6 +38,7 @@ public:
         read_image();
         read_runs();
         read_grants();
+        read_batch();
         read_http();
         read_plugins();
         read_accounts(reading_, root_, config_.routing);
@@ -187,6 +190,41 @@ private:
     void read_grants() {
         Section section = root_.table("grants");
         set_seconds(section, "lifetime_s", config_.grants.lifetime, 0);
+        section.finish();
+    }
+
+    void read_batch() {
+        Section section = root_.table("batch");
+        BatchConfig& to = config_.batch;
+        if (const auto provider = section.text("provider")) {
+            check_id(problems(), *provider);
+            to.provider = provider->text;
+        }
+        section.set_duration("poll_min_ms", to.poll_min, 100, kDayMs);
+        section.set_duration("poll_max_ms", to.poll_max, 100, kDayMs);
+        section.set_duration("visibility_grace_ms", to.visibility_grace, 100, kDayMs);
+        section.set_duration("retry_base_ms", to.retry_base, 100, kHourMs);
+        section.set_duration("retry_max_ms", to.retry_max, 100, kHourMs);
+        section.set_duration("lease_ms", to.lease, 100, kHourMs);
+        section.set_duration("call_timeout_ms", to.call_timeout, 100, kHourMs);
+        section.set_duration("idle_timeout_ms", to.idle_timeout, 100, kHourMs);
+        section.set_count("attempts", to.attempts, 1, 100);
+        section.set_count("content_attempts", to.content_attempts, 1, 100);
+        if (const auto cap = section.real("cost_cap_usd", 0, static_cast<double>(kMillion))) {
+            to.cost_cap_usd = *cap;
+        }
+        section.set_count("output_tokens_assumed", to.output_tokens_assumed, 1, 10 * kMillion);
+        section.set_count("enqueued_tokens_max", to.enqueued_tokens_max, 0, 1'000 * kBillion);
+        section.set_count("requests_max", to.requests_max, 0, kMillion);
+        section.set_boolean("echo", to.has_echo);
+        section.set_boolean("cleanup", to.cleans_up);
+        section.set_boolean("supervise", to.is_supervised);
+        section.set_boolean("allow_past_review", to.allows_past_review);
+        if (const auto action = section.choice("deadline_action", {"stop", "live", "resubmit"})) {
+            to.deadline_action = static_cast<BatchConfig::DeadlineAction>(*action);
+        }
+        section.set_count("live_concurrency", to.live_concurrency, 1, 1'000);
+        section.set_count("pilot_items", to.pilot_items, 0, kMillion);
         section.finish();
     }
 

@@ -116,6 +116,33 @@ struct GrantsConfig {
     std::chrono::seconds lifetime{0};  // 0: for ever
 };
 
+/// Of the batch process, which reads the file when it starts; but for `is_supervised`, which is the serving host's.
+struct BatchConfig {
+    enum class DeadlineAction { stop, live, resubmit };
+    std::string provider;  // plugin instance; empty: the only one with a Batch API
+    std::chrono::milliseconds poll_min{10'000};
+    std::chrono::milliseconds poll_max{300'000};
+    std::chrono::milliseconds visibility_grace{120'000};
+    std::chrono::milliseconds retry_base{1'000};
+    std::chrono::milliseconds retry_max{60'000};
+    std::chrono::milliseconds lease{10'000};
+    std::chrono::milliseconds call_timeout{60'000};
+    std::chrono::milliseconds idle_timeout{60'000};
+    std::size_t attempts = 3;
+    std::size_t content_attempts = 2;
+    double cost_cap_usd = 0;  // 0: none
+    std::size_t output_tokens_assumed = 4'096;
+    std::size_t enqueued_tokens_max = 0;  // 0: the plugin's
+    std::size_t requests_max = 0;         // of one batch at the provider; 0: the plugin's
+    bool has_echo = true;
+    bool cleans_up = true;
+    bool is_supervised = true;
+    bool allows_past_review = false;
+    DeadlineAction deadline_action = DeadlineAction::stop;
+    std::size_t live_concurrency = 8;
+    std::size_t pilot_items = 0;  // 0: no pilot
+};
+
 struct HttpConfig {
     std::filesystem::path ca_file;  // empty: the system's
     std::string proxy;              // may hold a password: not to be logged; empty: none
@@ -146,6 +173,7 @@ struct HostConfig {
     ImageConfig image;
     RunsConfig runs;
     GrantsConfig grants;
+    BatchConfig batch;
     HttpConfig http;
     std::vector<std::filesystem::path> plugin_dirs;  // empty: the usual places beside the program
     bool is_production = false;

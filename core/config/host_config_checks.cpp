@@ -220,6 +220,22 @@ void check_together(Problems& problems, const HostConfig& config, const Section&
         problems.add(
             place_in("image", "side_target"), "image.side_target", "is larger than image.side_max; must be at most as large");
     }
+    if (config.batch.poll_min > config.batch.poll_max) {
+        problems.add(
+            place_in("batch", "poll_min_ms"), "batch.poll_min_ms", "is more than batch.poll_max_ms; must be at most as much");
+    }
+    if (config.batch.retry_base > config.batch.retry_max) {
+        problems.add(place_in("batch", "retry_base_ms"),
+                     "batch.retry_base_ms",
+                     "is more than batch.retry_max_ms; must be at most as much");
+    }
+    const auto is_provider = [&config](const PluginConfig& plugin) { return plugin.id == config.batch.provider; };
+    if (!config.batch.provider.empty() && std::none_of(config.plugins.begin(), config.plugins.end(), is_provider)) {
+        problems.add(place_in("batch", "provider"),
+                     "batch.provider",
+                     "\"" + shorten(config.batch.provider, 80) +
+                         "\" is no enabled [[plugin]]; must be the id of one, or empty for the only one with a Batch API");
+    }
 }
 
 }  // namespace eco2::config

@@ -134,6 +134,94 @@ files = ["a.toml", "/b.toml"]
     EXPECT_THAT(config.pipelines, ElementsAre(folder_.path() / "a.toml", "/b.toml"));
 }
 
+TEST_F(HostConfigTest, batch_jobs_have_a_section) {
+    using std::chrono::milliseconds;
+    const auto config = good(R"([batch]
+provider = "openai"
+poll_min_ms = 100
+poll_max_ms = 200
+visibility_grace_ms = 300
+retry_base_ms = 400
+retry_max_ms = 500
+lease_ms = 600
+call_timeout_ms = 700
+idle_timeout_ms = 800
+attempts = 9
+content_attempts = 1
+cost_cap_usd = 12.5
+output_tokens_assumed = 100
+enqueued_tokens_max = 2_000_000
+requests_max = 10
+echo = false
+cleanup = false
+supervise = false
+allow_past_review = true
+deadline_action = "live"
+live_concurrency = 3
+pilot_items = 20
+[[plugin]]
+id = "openai"
+)");
+    const auto& batch = config.batch;
+    EXPECT_EQ(batch.provider, "openai");
+    EXPECT_EQ(batch.poll_min, milliseconds(100));
+    EXPECT_EQ(batch.poll_max, milliseconds(200));
+    EXPECT_EQ(batch.visibility_grace, milliseconds(300));
+    EXPECT_EQ(batch.retry_base, milliseconds(400));
+    EXPECT_EQ(batch.retry_max, milliseconds(500));
+    EXPECT_EQ(batch.lease, milliseconds(600));
+    EXPECT_EQ(batch.call_timeout, milliseconds(700));
+    EXPECT_EQ(batch.idle_timeout, milliseconds(800));
+    EXPECT_EQ(batch.attempts, 9U);
+    EXPECT_EQ(batch.content_attempts, 1U);
+    EXPECT_EQ(batch.cost_cap_usd, 12.5);
+    EXPECT_EQ(batch.output_tokens_assumed, 100U);
+    EXPECT_EQ(batch.enqueued_tokens_max, 2'000'000U);
+    EXPECT_EQ(batch.requests_max, 10U);
+    EXPECT_FALSE(batch.has_echo);
+    EXPECT_FALSE(batch.cleans_up);
+    EXPECT_FALSE(batch.is_supervised);
+    EXPECT_TRUE(batch.allows_past_review);
+    EXPECT_EQ(batch.deadline_action, BatchConfig::DeadlineAction::live);
+    EXPECT_EQ(batch.live_concurrency, 3U);
+    EXPECT_EQ(batch.pilot_items, 20U);
+    EXPECT_EQ(good("[batch]\ndeadline_action = \"resubmit\"\n").batch.deadline_action, BatchConfig::DeadlineAction::resubmit);
+}
+
+TEST_F(HostConfigTest, every_value_of_a_batch_has_its_range) {
+    for (const std::string key : {"poll_min_ms",
+                                  "poll_max_ms",
+                                  "visibility_grace_ms",
+                                  "retry_base_ms",
+                                  "retry_max_ms",
+                                  "lease_ms",
+                                  "call_timeout_ms",
+                                  "idle_timeout_ms"}) {
+        EXPECT_THAT(problem("[batch]\n" + key + " = 99\n"), HasSubstr("batch." + key + ": 99 is out of range; must be 100 to"));
+    }
+    for (const std::string key : {"attempts", "content_attempts", "output_tokens_assumed", "live_concurrency"}) {
+        EXPECT_THAT(problem("[batch]\n" + key + " = 0\n"), HasSubstr("batch." + key + ": 0 is out of range; must be 1 to"));
+    }
+    for (const std::string key : {"cost_cap_usd", "enqueued_tokens_max", "requests_max", "pilot_items"}) {
+        EXPECT_THAT(problem("[batch]\n" + key + " = -1\n"), HasSubstr("batch." + key + ": -1 is out of range; must be 0 to"));
+    }
+    for (const std::string key : {"echo", "cleanup", "supervise", "allow_past_review"}) {
+        EXPECT_THAT(problem("[batch]\n" + key + " = 1\n"), HasSubstr("batch." + key + ": is an integer; must be"));
+    }
+    EXPECT_THAT(problem("[batch]\ndeadline_action = \"wait\"\n"),
+                HasSubstr(R"("wait" is not known; must be one of "stop", "live", "resubmit")"));
+    EXPECT_THAT(problem("[batch]\npoll_minimum_ms = 100\n"), HasSubstr("did you mean \"poll_min_ms\"?"));
+}
+
+TEST_F(HostConfigTest, settings_of_a_batch_that_are_wrong_together_are_refused) {
+    EXPECT_THAT(problem("[batch]\npoll_min_ms = 400_000\n"), HasSubstr(":2:15: batch.poll_min_ms: is more than"));
+    EXPECT_THAT(problem("[batch]\nretry_max_ms = 500\n"), HasSubstr("batch.retry_base_ms: is more than"));
+    EXPECT_THAT(problem("[batch]\nprovider = \"gpt\"\n"), HasSubstr(":2:12: batch.provider: \"gpt\" is no enabled [[plugin]]"));
+    EXPECT_THAT(problem("[batch]\nprovider = \"gpt\"\n[[plugin]]\nid = \"gpt\"\nenabled = false\n"),
+                HasSubstr("is no enabled [[plugin]]"));
+    EXPECT_THAT(problem("[batch]\nprovider = \"G P T\"\n"), HasSubstr("\"G P T\" is no id"));
+}
+
 TEST_F(HostConfigTest, a_plugin_instance_is_read_with_its_secrets_by_reference) {
     variables_["OPENAI_API_KEY"] = "sk-0123456789abcdef0123";
     folder_.write("secrets/second", "file-secret\n");
