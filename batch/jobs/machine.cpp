@@ -1,0 +1,571 @@
+#include "batch/jobs/machine.hpp"
+
+#include "base/hash.hpp"
+#include "base/random.hpp"
+#include "base/text.hpp"
+#include "batch/jobs/fail_point.hpp"
+#include "batch/jobs/machine_task.hpp"
+
+#include <algorithm>
+#include <utility>
+
+namespace eco2::batch {
+namespace {
+
+constexpr std::size_t kWalkRows = 500;
+constexpr std::size_t kWalkRowsWithPhotos = 48;  // of a few hundred KB each
+constexpr std::int64_t kEchoBytes = 160;         // what a custom_id and an echo add to a line, at most
+constexpr std::int64_t kFullShare = 10;          // a shard need not be full while earlier stages go on, but hold a tenth
+
+bool is_with_provider(ShardState state) {
+    switch (state) {
+        case ShardState::submit_intent:
+        case ShardState::submit_ambiguous:
+        case ShardState::submitted:
+        case ShardState::running:
+        case ShardState::vanished: return true;
+        default: return false;
+    }
+}
+
+bool is_over(const Shard& shard) {
+    return shard.state == ShardState::settled || shard.state == ShardState::abandoned;
+}
+
+}  // namespace
+
+std::chrono::milliseconds back_off(std::chrono::milliseconds base,
+                                   std::chrono::milliseconds most,
+                                   int tries,
+                                   std::uint64_t random) {
+    const auto full = std::min(most, base * (std::int64_t{1} << std::clamp(tries, 0, 20)));
+    return full / 2 + std::chrono::milliseconds(static_cast<std::int64_t>(random % static_cast<std::uint64_t>(full.count() / 2 + 1)));
+}
+
+Machine::Machine(Doors doors, Settings settings) : doors_(std::move(doors)), settings_(std::move(settings)) {}
+Machine::~Machine() = default;
+
+Incident Machine::incident(const Shard& shard, std::string kind, std::string detail) const {
+    return {shard.job, shard.key, std::move(kind), std::move(detail), now_ns()};
+}
+
+std::filesystem::path Machine::shard_file(const Shard& shard, std::string_view ending) const {
+    return settings_.data_dir / "batch" / "shards" / ("eco2-" + shard.nonce + std::string(ending));
+}
+
+Result<void> Machine::begin() {
+    std::error_code ec;
+    std::filesystem::create_directories(settings_.data_dir / "batch" / "shards", ec);
+    if (ec) {
+        return fail(Errc::io_failed, "cannot make " + (settings_.data_dir / "batch" / "shards").string() + ": " + ec.message());
+    }
+    renewed_ = doors_.clock.now();
+    auto shards = doors_.file.active_shards();
+    if (!shards) {
+        return shards.error();
+    }
+    for (auto& shard : shards.value()) {
+        const bool was_uploading = shard.state == ShardState::upload_intent;
+        const bool was_submitting = shard.state == ShardState::submit_intent;
+        if (!was_uploading && !was_submitting) {
+            continue;
+        }
+        shard.state = was_uploading ? ShardState::upload_ambiguous : ShardState::submit_ambiguous;
+        shard.has_stray |= was_uploading;
+        shard.scans = 0;
+        shard.tries = 0;
+        shard.next_ns = 0;
+        shard.since_ns = now_ns();
+        shard.trouble = "the process ended while this was being sent";
+        if (auto saved = doors_.file.save(shard); !saved) {
+            return saved;
+        }
+    }
+    return {};
+}
+
+Result<void> Machine::keep_lease() {
+    if (!doors_.may_go_on()) {
+        return fail(Errc::cancelled, "asked to stop");
+    }
+    const auto now = doors_.clock.now();
+    if (now - renewed_ < settings_.lease / 3) {
+        return {};
+    }
+    if (auto renewed = doors_.file.renew(now_ns() + std::chrono::nanoseconds(settings_.lease).count()); !renewed) {
+        return renewed;
+    }
+    renewed_ = now;
+    return {};
+}
+
+/// Right before a paid call: the file says that the jobs are ours, and the lease is not about to end.
+bool Machine::owns_jobs() {
+    return doors_.may_go_on() && doors_.file.renew(now_ns() + std::chrono::nanoseconds(settings_.lease).count()).has_value();
+}
+
+Transport::Hooks Machine::hooks(std::int64_t bytes_total) {
+    Transport::Hooks hooks;
+    hooks.may_go_on = [this, bytes_total](std::int64_t bytes) {
+        doors_.on_transfer(bytes, bytes_total);
+        return keep_lease().has_value();
+    };
+    return hooks;
+}
+
+Result<Machine::Turn> Machine::turn() {
+    if (auto kept = keep_lease(); !kept) {
+        return kept.error();
+    }
+    auto jobs = doors_.file.jobs(true);
+    auto shards = jobs ? doors_.file.active_shards() : jobs.error();
+    auto cancels = shards ? doors_.file.asked_cancels() : shards.error();
+    if (!cancels) {
+        return cancels.error();
+    }
+    Turn turn;
+    for (const auto& job : jobs.value()) {
+        if (job.state == JobState::planning) {
+            continue;
+        }
+        std::vector<Shard> own;
+        std::copy_if(shards.value().begin(), shards.value().end(), std::back_inserter(own), [&](const Shard& shard) {
+            return shard.job == job.key;
+        });
+        const bool is_asked = std::find(cancels.value().begin(), cancels.value().end(), job.key) != cancels.value().end();
+        auto worked = is_asked ? begin_cancel(job, own, "cancelled by its owner") : work_on(job, own, turn.next_ns);
+        if (!worked) {
+            return worked.error();
+        }
+        turn.has_worked |= worked.value();
+    }
+    return turn;
+}
+
+Result<Machine::Task*> Machine::task_of(const JobRow& job) {
+    auto& task = tasks_[job.key];
+    if (task != nullptr) {
+        return task.get();
+    }
+    auto made = std::make_unique<Task>();
+    made->provider_id = job.provider;
+    made->provider = doors_.provider(job.provider);
+    if (made->provider == nullptr) {
+        return fail(Errc::plugin_missing,
+                    "no plugin instance \"" + job.provider + "\" with a Batch API is started; see [[plugin]] in eco2.toml");
+    }
+    auto steps = doors_.steps(job);
+    if (!steps) {
+        return steps.error();
+    }
+    made->steps = std::move(steps.value());
+    made->pricing = doors_.pricing(job.provider, made->provider->capabilities().price_factor);
+    if (const auto* pipeline = made->steps->pipeline()) {
+        made->stage_count = static_cast<int>(pipeline->stages().size());
+    }
+    task = std::move(made);
+    return task.get();
+}
+
+/// At most one longer step a turn, so that jobs take turns and a stop is heard.
+Result<bool> Machine::work_on(const JobRow& job, const std::vector<Shard>& shards, std::int64_t& next_ns) {
+    auto task = task_of(job);
+    if (!task) {
+        // One job's missing plugin is not the others' business.
+        if (job.reason != task.error().detail) {
+            if (auto paused = pause(job, task.error().detail); !paused) {
+                return paused.error();
+            }
+        }
+        return false;
+    }
+    auto& made = *task.value();
+    if (job.state == JobState::open || job.state == JobState::cancelling) {
+        auto walked = walk(job, made);
+        if (!walked || walked.value()) {
+            return walked;
+        }
+    }
+    if (job.state == JobState::open && job.deadline_ns != 0 && !job.is_past_deadline && now_ns() >= job.deadline_ns) {
+        return meet_deadline(job, made, shards);
+    }
+    if (job.state == JobState::open && !(job.is_past_deadline && job.deadline_action == "live")) {
+        auto cut_one = cut(job, made, shards, next_ns);
+        if (!cut_one || cut_one.value()) {
+            return cut_one;
+        }
+    }
+    // A clock that was set back must not put everything off: nothing is ever due later than the longest wait.
+    const auto now = now_ns();
+    const auto latest = now + 2 * std::chrono::nanoseconds(std::max(settings_.poll_max, settings_.retry_max)).count();
+    const Shard* due = nullptr;
+    for (const auto& shard : shards) {
+        const bool is_held = job.state == JobState::paused && !is_with_provider(shard.state) && !is_over(shard) &&
+                             shard.state != ShardState::downloading && shard.state != ShardState::ingesting;
+        if (is_held || shard.state == ShardState::vanished) {
+            continue;
+        }
+        if (shard.next_ns > now && shard.next_ns <= latest) {
+            next_ns = next_ns == 0 ? shard.next_ns : std::min(next_ns, shard.next_ns);
+        } else if (due == nullptr || shard.next_ns < due->next_ns) {
+            due = &shard;
+        }
+    }
+    if (due != nullptr) {
+        auto stepped = step(job, made, *due);
+        return stepped ? Result<bool>(true) : stepped.error();
+    }
+    if (job.is_past_deadline && job.deadline_action == "live" && job.state == JobState::open &&
+        std::all_of(shards.begin(), shards.end(), [](const Shard& shard) { return is_over(shard); })) {
+        auto lived = live(job);
+        if (!lived || lived.value()) {
+            return lived;
+        }
+    }
+    return finish(job, made, shards);
+}
+
+std::vector<ItemWalk> Machine::walks_of(const std::vector<JobFile::Waiting>& rows, const JobRow& job, const Task& task) const {
+    const auto* pipeline = task.steps->pipeline();
+    std::vector<ItemWalk> walks;
+    walks.reserve(rows.size());
+    for (const auto& row : rows) {
+        ItemWalk walk;
+        walk.id = row.item.id;
+        auto finished = finished_stages(row.item, pipeline);
+        auto input = finished ? run_input(row.item, job, pipeline, settings_.data_dir / "batch" / "photos", true)
+                              : Result<RunInput>(finished.error());
+        if (!input) {
+            walk.error = input.error();
+        } else {
+            walk.finished = std::move(finished.value());
+            walk.input = std::move(input.value());
+        }
+        if (row.answer) {
+            ModelReply reply;
+            reply.text = row.answer->text;
+            reply.finish = row.answer->finish;
+            reply.provider = task.provider_id;
+            reply.model = row.answer->model;
+            reply.usage = row.answer->usage;
+            walk.reply = std::move(reply);
+        }
+        walks.push_back(std::move(walk));
+    }
+    return walks;
+}
+
+/// Items that wait go on to their next request, or to their end.
+Result<bool> Machine::walk(const JobRow& job, Task& task) {
+    auto rows = doors_.file.waiting(job.key, kWalkRows);
+    if (!rows) {
+        return rows.error();
+    }
+    if (rows.value().empty()) {
+        return false;
+    }
+    const auto photo = std::find_if(rows.value().begin(), rows.value().end(), [](const auto& row) { return !row.item.photo.empty(); });
+    if (photo != rows.value().end() && rows.value().size() > kWalkRowsWithPhotos) {
+        rows.value().resize(kWalkRowsWithPhotos);
+    }
+    fail_point("walk.before");
+    auto walks = walks_of(rows.value(), job, task);
+    std::vector<ItemWalk> able;
+    std::vector<std::size_t> places;
+    for (std::size_t i = 0; i < walks.size(); ++i) {
+        if (walks[i].error.detail.empty()) {
+            able.push_back(std::move(walks[i]));
+            places.push_back(i);
+        }
+    }
+    task.steps->walk(able);
+    for (std::size_t i = 0; i < able.size(); ++i) {
+        walks[places[i]] = std::move(able[i]);
+    }
+    std::vector<WalkOutcome> outcomes;
+    for (std::size_t i = 0; i < walks.size(); ++i) {
+        auto& walk = walks[i];
+        WalkOutcome outcome;
+        outcome.seq = rows.value()[i].item.seq;
+        outcome.checkpoints = checkpoints_of(walk.finished, task.steps->pipeline());
+        if (walk.end == ItemWalk::End::done) {
+            outcome.end = WalkOutcome::End::done;
+            outcome.result = std::move(walk.result_json);
+        } else if (walk.end == ItemWalk::End::failed) {
+            outcome.end = walk.is_reply_refused ? WalkOutcome::End::refused : WalkOutcome::End::failed;
+            outcome.error = walk.error.name();
+            outcome.detail = shorten(walk.error.detail, 500);
+            outcome.retry = walk.is_reply_refused ? RetryClass::content
+                            : info(walk.error.code).is_retryable ? RetryClass::transient
+                                                                 : RetryClass::fix_body;
+        } else {
+            const auto line = task.provider->encode_line(*walk.request, {});
+            const auto tokens = doors_.tokens(*walk.request);
+            outcome.work.stage = static_cast<int>(walk.finished.size());
+            outcome.work.tokens = tokens.high;
+            outcome.work.tokens_expected = tokens.expected;
+            outcome.work.output_max = tokens.output_max > 0 ? tokens.output_max : settings_.output_tokens_assumed;
+            const auto line_max = task.provider->capabilities().line_bytes_max;
+            if (!line) {
+                outcome.error = line.error().name();
+                outcome.detail = line.error().detail;
+                outcome.retry = RetryClass::fix_body;
+            } else if (const auto bytes = static_cast<std::int64_t>(line.value().size()) + kEchoBytes;
+                       bytes > task.provider->capabilities().file_bytes_max || (line_max > 0 && bytes > line_max)) {
+                outcome.error = info(Errc::body_too_large).name;
+                outcome.detail = "the request has " + std::to_string(bytes) + " bytes, more than the provider takes in one " +
+                                 (line_max > 0 && bytes > line_max ? "line" : "file");
+                outcome.retry = RetryClass::fix_body;
+            } else {
+                outcome.end = WalkOutcome::End::asks;
+                outcome.hash = sha256_hex(task.provider_id + "\n" + line.value());
+                outcome.work.bytes = bytes;
+            }
+        }
+        outcomes.push_back(std::move(outcome));
+    }
+    if (auto applied = doors_.file.apply(job.key, outcomes, settings_.content_attempts); !applied) {
+        return applied.error();
+    }
+    fail_point("walk.after");
+    return true;
+}
+
+Result<bool> Machine::cut(const JobRow& job, Task& task, const std::vector<Shard>& shards, std::int64_t& next_ns) {
+    for (int stage = 0; stage < task.stage_count; ++stage) {
+        auto worked = cut_stage(job, task, stage, shards, next_ns);
+        if (!worked || worked.value()) {
+            return worked;
+        }
+    }
+    return false;
+}
+
+/// Makes one shard of what is ready, where it is worth it: full, or nothing more is to come soon.
+Result<bool> Machine::cut_stage(
+    const JobRow& job, Task& task, int stage, const std::vector<Shard>& shards, std::int64_t& next_ns) {
+    const auto& able = task.provider->capabilities();
+    const auto lines_max = settings_.requests_max > 0 ? std::min(settings_.requests_max, able.requests_max) : able.requests_max;
+    const auto is_pilot = job.pilot > 0 && stage == 0 && std::none_of(shards.begin(), shards.end(), [](const Shard&) { return true; }) &&
+                          job.money.booked == 0;
+    const auto wanted = is_pilot ? std::min(job.pilot, lines_max) : lines_max;
+    auto ready = doors_.file.ready(job.key, stage);
+    if (!ready) {
+        return ready.error();
+    }
+    const std::pair place{job.key, stage};
+    if (ready.value().requests == 0) {
+        ready_since_.erase(place);
+        return false;
+    }
+    const auto since = ready_since_.try_emplace(place, now_ns()).first->second;
+    const bool comes_more = std::any_of(shards.begin(), shards.end(), [&](const Shard& shard) {
+        return shard.stage <= stage && !is_over(shard);
+    });
+    const bool comes_now = std::any_of(shards.begin(), shards.end(), [&](const Shard& shard) {
+        return shard.stage <= stage && (shard.state == ShardState::downloading || shard.state == ShardState::ingesting);
+    });
+    const bool is_full = ready.value().requests >= lines_max || ready.value().bytes >= able.file_bytes_max;
+    const bool is_worth = ready.value().requests * kFullShare >= lines_max ||
+                          ready.value().bytes * kFullShare >= able.file_bytes_max ||
+                          now_ns() - since >= std::chrono::nanoseconds(settings_.poll_max).count();
+    if (!is_full && (comes_now || (comes_more && !is_worth))) {
+        return false;
+    }
+    // A shard of the same stage that was not sent yet means that a limit holds the queue up.
+    const auto unsent = std::count_if(shards.begin(), shards.end(), [&](const Shard& shard) {
+        return !is_over(shard) && !is_with_provider(shard.state) && shard.state != ShardState::downloading &&
+               shard.state != ShardState::ingesting;
+    });
+    if (unsent >= 2) {
+        return false;
+    }
+    auto works = doors_.file.ready_work(job.key, stage, static_cast<std::size_t>(wanted));
+    auto queue = works ? doors_.file.queue(job.provider, job.model) : works.error();
+    if (!queue) {
+        return queue.error();
+    }
+    if (queue.value().next_ns > now_ns()) {
+        next_ns = next_ns == 0 ? queue.value().next_ns : std::min(next_ns, queue.value().next_ns);
+        return false;
+    }
+    std::int64_t tokens_max = settings_.enqueued_tokens_max > 0 ? settings_.enqueued_tokens_max : able.enqueued_tokens_max;
+    if (queue.value().tokens_max > 0) {
+        tokens_max = tokens_max > 0 ? std::min(tokens_max, queue.value().tokens_max) : queue.value().tokens_max;
+    }
+    Shard shard;
+    shard.job = job.key;
+    shard.stage = stage;
+    shard.model = job.model;
+    shard.nonce = random_hex(6);
+    shard.since_ns = now_ns();
+    std::vector<std::int64_t> keys;
+    std::int64_t missing = 0;
+    const auto room = job.money.cap - job.money.booked - job.money.reserved;
+    for (const auto& work : works.value()) {
+        const auto worst = task.pricing->worst(job.model, work.tokens, work.output_max);
+        if (job.money.cap > 0 && shard.reserved + worst > room) {
+            missing = shard.reserved + worst - room;
+            break;
+        }
+        if (!keys.empty() && (shard.bytes + work.bytes > able.file_bytes_max || (tokens_max > 0 && shard.tokens + work.tokens > tokens_max))) {
+            break;
+        }
+        keys.push_back(work.key);
+        shard.bytes += work.bytes;
+        shard.tokens += work.tokens;
+        shard.reserved += worst;
+    }
+    if (keys.empty()) {
+        // What is under way gives its reservation back when it is settled.
+        if (missing > 0 && !std::any_of(shards.begin(), shards.end(), [](const Shard& other) { return other.reserved > 0; })) {
+            auto paused = pause(job,
+                                "the cost cap is reached: the next request could cost " + std::to_string(missing / 1'000'000) +
+                                    " micro-USD more than is left; raise --cap-usd and run again");
+            if (!paused) {
+                return paused.error();
+            }
+        }
+        return false;
+    }
+    auto planned = doors_.file.plan_shard(shard, keys);
+    if (!planned) {
+        return planned.error();
+    }
+    ready_since_.erase(place);
+    fail_point("shard.planned");
+    return true;
+}
+
+/// A job all of whose items have ended, with nothing left at the provider, is over: its results are written.
+Result<bool> Machine::finish(const JobRow& job, Task& task, const std::vector<Shard>& shards) {
+    const bool is_terminal = job.state == JobState::done || job.state == JobState::cancelled;
+    if (!shards.empty() || job.state == JobState::paused) {
+        return false;
+    }
+    auto now = job;
+    if (job.state == JobState::cancelling) {
+        const bool is_late = job.is_past_deadline && job.deadline_action == "stop";
+        const auto code = is_late ? Errc::deadline_exceeded : Errc::cancelled;
+        if (auto cancelled = doors_.file.cancel_items(
+                job.key, std::string(info(code).name), is_late ? "the job's deadline was over" : "the job was cancelled");
+            !cancelled) {
+            return cancelled.error();
+        }
+    } else if (!is_terminal && job.items_done + job.items_failed < job.items) {
+        auto inherited = doors_.file.inherit(job.key);
+        (void)task;
+        return inherited ? Result<bool>(inherited.value() > 0) : inherited.error();
+    }
+    if (!is_terminal) {
+        const auto end = job.state == JobState::cancelling && !(job.is_past_deadline) ? JobState::cancelled : JobState::done;
+        if (auto ended = doors_.file.set_job(job.key, end, job.reason, now_ns()); !ended) {
+            return ended.error();
+        }
+        return true;
+    }
+    if (job.is_exported) {
+        return false;
+    }
+    if (auto written = doors_.write_results(job); !written) {
+        if (written.error().code == Errc::cancelled) {
+            return written.error();
+        }
+        doors_.log.error("batch results cannot be written", {{"job", job.id}, {"detail", written.error().detail}});
+        return written.error();
+    }
+    fail_point("export.renamed");
+    if (auto marked = doors_.file.set_exported(job.key); !marked) {
+        return marked.error();
+    }
+    fail_point("export.after");
+    tasks_.erase(job.key);
+    return true;
+}
+
+Result<void> Machine::abandon(Shard shard) {
+    shard.state = ShardState::abandoned;
+    shard.reserved = 0;
+    shard.since_ns = now_ns();
+    shard.next_ns = 0;
+    shard.is_cleaned = shard.input_file.empty() && !shard.has_stray;
+    std::error_code ec;
+    std::filesystem::remove(shard_file(shard, ".jsonl"), ec);
+    return doors_.file.give_back(shard);
+}
+
+Result<bool> Machine::begin_cancel(const JobRow& job, const std::vector<Shard>& shards, const std::string& reason) {
+    if (auto set = doors_.file.set_job(job.key, JobState::cancelling, reason); !set) {
+        return set.error();
+    }
+    fail_point("cancel.asked");
+    return want_cancel(shards);
+}
+
+/// What is with the provider is called back; what was done there is fetched all the same.
+Result<bool> Machine::want_cancel(const std::vector<Shard>& shards) {
+    for (auto shard : shards) {
+        if (is_over(shard) || shard.cancel != 0) {
+            continue;
+        }
+        shard.cancel = 1;
+        shard.next_ns = 0;
+        if (auto saved = doors_.file.save(shard); !saved) {
+            return saved.error();
+        }
+    }
+    return true;
+}
+
+Result<bool> Machine::meet_deadline(const JobRow& job, Task&, const std::vector<Shard>& shards) {
+    if (auto set = doors_.file.set_past_deadline(job.key); !set) {
+        return set.error();
+    }
+    doors_.log.warn("batch deadline", {{"job", job.id}, {"action", job.deadline_action}});
+    if (job.deadline_action == "stop") {
+        return begin_cancel(job, shards, "the deadline is over; what was answered is kept");
+    }
+    return want_cancel(shards);
+}
+
+/// What the provider did not get to before the deadline is asked live, a few at a time.
+Result<bool> Machine::live(const JobRow& job) {
+    auto items = doors_.file.unfinished(job.key, static_cast<std::size_t>(settings_.live_concurrency) * 4);
+    if (!items) {
+        return items.error();
+    }
+    if (items.value().empty()) {
+        return false;
+    }
+    std::vector<WalkOutcome> outcomes;
+    if (!doors_.run_live) {
+        return fail(Errc::config_invalid, "this program cannot run items live");
+    }
+    if (auto run = doors_.run_live(job, items.value(), outcomes); !run) {
+        return run.error();
+    }
+    if (auto applied = doors_.file.apply(job.key, outcomes, 1); !applied) {
+        return applied.error();
+    }
+    return true;
+}
+
+Result<void> Machine::pause(const JobRow& job, const std::string& reason) {
+    doors_.log.warn("batch job paused", {{"job", job.id}, {"reason", reason}});
+    if (job.state == JobState::cancelling) {
+        return {};
+    }
+    return doors_.file.set_job(job.key, JobState::paused, reason);
+}
+
+Result<void> Machine::put_off(Shard& shard, std::string trouble, std::int64_t wait_ms) {
+    jitter_ = jitter_ * 6364136223846793005ULL + 1442695040888963407ULL;
+    const auto wait = wait_ms >= 0 ? std::min(std::chrono::milliseconds(wait_ms), std::chrono::milliseconds(3'600'000))
+                                   : back_off(settings_.retry_base, settings_.retry_max, shard.tries, jitter_ >> 33);
+    ++shard.tries;
+    shard.trouble = shorten(trouble, 300);
+    shard.next_ns = now_ns() + std::chrono::nanoseconds(wait).count();
+    return doors_.file.save(shard);
+}
+
+}  // namespace eco2::batch

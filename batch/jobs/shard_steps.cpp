@@ -1,0 +1,618 @@
+#include "base/hash.hpp"
+#include "base/text.hpp"
+#include "batch/jobs/echo.hpp"
+#include "batch/jobs/fail_point.hpp"
+#include "batch/jobs/line_file.hpp"
+#include "batch/jobs/machine.hpp"
+#include "batch/jobs/machine_task.hpp"
+
+#include <algorithm>
+#include <utility>
+
+/// From a shard's plan to its batch's end.
+namespace eco2::batch {
+namespace {
+
+constexpr std::size_t kBuildRows = 48;
+constexpr std::int64_t kClockSkewS = 300;  // between the provider's clock and ours, in look-ups
+constexpr int kPagesMax = 200;             // of a look-up; a provider that pages for ever is no proof
+constexpr int kCleanScans = 2;
+constexpr int kFileFailuresMax = 3;  // validations of whole files that fail in a row without naming a line
+constexpr int kTriesOfPermanent = 3;
+
+bool is_token_limit(std::string_view code) {
+    return code.find("token_limit") != std::string_view::npos;
+}
+
+std::string words_of(const std::vector<RemoteBatch::Fault>& faults) {
+    if (faults.empty()) {
+        return "the provider gives no reason";
+    }
+    const auto& first = faults.front();
+    return first.code + ": " + first.message + (first.line > 0 ? " (line " + std::to_string(first.line) + ")" : "");
+}
+
+}  // namespace
+
+Result<void> Machine::step(const JobRow& job, Task& task, Shard shard) {
+    switch (shard.state) {
+        case ShardState::planned:
+        case ShardState::limited: return shard.cancel != 0 ? abandon(shard) : build(job, task, std::move(shard));
+        case ShardState::built: return shard.cancel != 0 ? abandon(shard) : upload(job, task, std::move(shard));
+        case ShardState::upload_intent:
+        case ShardState::upload_ambiguous: return find_upload(task, std::move(shard));
+        case ShardState::uploaded: return shard.cancel != 0 ? abandon(shard) : submit(job, task, std::move(shard));
+        case ShardState::submit_intent:
+        case ShardState::submit_ambiguous: return find_batch(job, task, std::move(shard));
+        case ShardState::submitted:
+        case ShardState::running:
+            return shard.cancel == 1 ? send_cancel(task, std::move(shard)) : poll(job, task, std::move(shard));
+        case ShardState::downloading: return download(job, task, std::move(shard));
+        case ShardState::ingesting: return ingest(job, task, std::move(shard));
+        case ShardState::settled:
+        case ShardState::abandoned: return clean(task, std::move(shard));
+        case ShardState::vanished: break;
+    }
+    return {};
+}
+
+/// Writes the file under a temporary name first: a file of the right name is whole.
+Result<void> Machine::build(const JobRow& job, Task& task, Shard shard) {
+    const auto path = shard_file(shard, ".jsonl");
+    LineFileWriter out(path);
+    std::int64_t at = 1;
+    while (at <= shard.lines) {
+        auto lines = doors_.file.lines(shard.key, at, kBuildRows);
+        if (!lines) {
+            return lines.error();
+        }
+        if (lines.value().empty()) {
+            break;
+        }
+        std::vector<JobFile::Waiting> rows;
+        std::vector<std::int64_t> numbers;
+        for (auto& line : lines.value()) {
+            at = line.line + 1;
+            if (line.item.seq > 0) {
+                rows.push_back({std::move(line.item), {}});
+                numbers.push_back(line.line);
+            }
+        }
+        auto walks = walks_of(rows, job, task);
+        task.steps->walk(walks);
+        for (std::size_t i = 0; i < walks.size(); ++i) {
+            if (walks[i].end != ItemWalk::End::asks) {
+                continue;  // it failed on the way; the line stays without an answer and is settled as missing
+            }
+            auto request = settings_.has_echo ? with_echo(walks[i].request, echo_of(shard.nonce, numbers[i])) : walks[i].request;
+            auto line = task.provider->encode_line(*request, custom_id_of(shard, numbers[i]));
+            if (!line) {
+                return fail(line.error().code, "a request cannot be written: " + line.error().detail);
+            }
+            out.add(line.value());
+        }
+        fail_point("build.middle");
+        if (auto kept = keep_lease(); !kept) {
+            return kept;
+        }
+    }
+    auto written = out.commit();
+    if (!written) {
+        return put_off(shard, "the file of requests cannot be written: " + written.error().detail);
+    }
+    fail_point("build.renamed");
+    shard.state = ShardState::built;
+    shard.bytes = written.value().bytes;
+    shard.file_sha256 = written.value().sha256;
+    shard.since_ns = now_ns();
+    shard.next_ns = 0;
+    shard.tries = 0;
+    shard.trouble.clear();
+    auto saved = doors_.file.save(shard);
+    fail_point("build.after");
+    return saved;
+}
+
+Result<void> Machine::upload(const JobRow& job, Task& task, Shard shard) {
+    BatchAsk ask;
+    ask.step = BatchStep::upload;
+    ask.file_name = file_name_of(shard);
+    auto request = task.provider->request(ask);
+    if (!request) {
+        return pause(job, request.error().detail);
+    }
+    shard.state = ShardState::upload_intent;
+    shard.intent_ns = now_ns();
+    shard.since_ns = shard.intent_ns;
+    if (auto saved = doors_.file.save(shard); !saved) {
+        return saved;
+    }
+    fail_point("upload.intent");
+    auto hooks = this->hooks(shard.bytes);
+    hooks.may_go_on = [inner = hooks.may_go_on](std::int64_t bytes) {
+        fail_point("upload.middle");
+        return inner(bytes);
+    };
+    const auto result = doors_.transport.upload(request.value(), shard_file(shard, ".jsonl"), hooks);
+    fail_point("upload.sent");
+    if (result.end == WireResult::End::not_sent) {
+        shard.state = ShardState::built;
+        return put_off(shard, result.detail);
+    }
+    if (result.end == WireResult::End::answered) {
+        BatchFault fault;
+        const auto reply = task.provider->read_reply(BatchStep::upload, result.status, result.headers, result.body, fault);
+        if (reply && !reply->files.empty()) {
+            shard.state = ShardState::uploaded;
+            shard.input_file = reply->files.front().id;
+            shard.tries = 0;
+            shard.next_ns = 0;
+            shard.trouble.clear();
+            auto saved = doors_.file.save(shard);
+            fail_point("upload.after");
+            return saved;
+        }
+        if (fault.is_proof_of_nothing) {
+            return on_refused(job, shard, fault, ShardState::built);
+        }
+        shard.trouble = fault.error.detail;
+    } else {
+        shard.trouble = result.detail;
+    }
+    shard.state = ShardState::upload_ambiguous;
+    shard.has_stray = true;
+    shard.scans = 0;
+    return put_off(shard, "the upload's outcome is unclear: " + shard.trouble);
+}
+
+/// Looks for the file by its name. An upload costs nothing: where it is not found it is sent again, and a stray one is deleted
+/// when the shard is cleaned up.
+Result<void> Machine::find_upload(Task& task, Shard shard) {
+    if (task.provider->capabilities().can_list) {
+        std::string page;
+        for (int pages = 0; pages < kPagesMax; ++pages) {
+            BatchAsk look;
+            look.step = BatchStep::list_files;
+            look.page_after = page;
+            const auto reply = ask(task, look, shard);
+            if (!reply) {
+                return {};  // put off: a look-up that fails says nothing
+            }
+            const auto found = std::find_if(reply->files.begin(), reply->files.end(), [&](const RemoteFile& file) {
+                return file.name == file_name_of(shard) && (file.bytes < 0 || file.bytes == shard.bytes);
+            });
+            if (found != reply->files.end()) {
+                shard.state = ShardState::uploaded;
+                shard.input_file = found->id;
+                shard.tries = 0;
+                shard.next_ns = 0;
+                shard.trouble.clear();
+                auto saved = doors_.file.save(shard, incident(shard, "adopted_file", "an upload without a reply was found by its name"));
+                fail_point("reconcile.after");
+                return saved;
+            }
+            const bool is_older = !reply->files.empty() && reply->files.back().created_at_s >= 0 &&
+                                  reply->files.back().created_at_s < shard.intent_ns / 1'000'000'000 - kClockSkewS;
+            page = reply->next_page;
+            if (page.empty() || is_older) {
+                break;
+            }
+        }
+    }
+    shard.state = ShardState::built;
+    shard.next_ns = 0;
+    return doors_.file.save(shard, incident(shard, "uploaded_again", "an upload without a reply was not found and is sent again"));
+}
+
+Result<void> Machine::submit(const JobRow& job, Task& task, Shard shard) {
+    const auto& able = task.provider->capabilities();
+    auto queue = doors_.file.queue(job.provider, shard.model);
+    if (!queue) {
+        return queue.error();
+    }
+    if (queue.value().next_ns > now_ns()) {
+        shard.next_ns = queue.value().next_ns;
+        return doors_.file.save(shard);
+    }
+    std::int64_t tokens_max = settings_.enqueued_tokens_max > 0 ? settings_.enqueued_tokens_max : able.enqueued_tokens_max;
+    tokens_max = queue.value().tokens_max > 0 && tokens_max > 0 ? std::min(tokens_max, queue.value().tokens_max)
+                                                                : std::max(tokens_max, queue.value().tokens_max);
+    if (tokens_max > 0) {
+        auto active = doors_.file.active_shards();
+        if (!active) {
+            return active.error();
+        }
+        std::int64_t enqueued = 0;
+        for (const auto& other : active.value()) {
+            const bool counts = other.state == ShardState::submit_ambiguous || other.state == ShardState::submitted ||
+                                other.state == ShardState::running;
+            enqueued += counts && other.model == shard.model && other.key != shard.key ? other.tokens : 0;
+        }
+        if (enqueued > 0 && enqueued + shard.tokens > tokens_max) {
+            shard.trouble = "waits for room in the provider's queue";
+            shard.next_ns = now_ns() + std::chrono::nanoseconds(settings_.poll_min).count();
+            return doors_.file.save(shard);
+        }
+    }
+    BatchAsk ask;
+    ask.step = BatchStep::create;
+    ask.id = shard.input_file;
+    ask.tag = shard.nonce;
+    ask.job = job.id;
+    auto request = task.provider->request(ask);
+    if (!request) {
+        return pause(job, request.error().detail);
+    }
+    shard.state = ShardState::submit_intent;
+    shard.intent_ns = now_ns();
+    shard.since_ns = shard.intent_ns;
+    shard.scans = 0;
+    if (auto saved = doors_.file.save(shard); !saved) {
+        return saved;
+    }
+    fail_point("submit.intent");
+    bool is_ours = true;
+    Transport::Hooks hooks;
+    hooks.may_send = [&] {
+        is_ours = owns_jobs();
+        fail_point("submit.fenced");
+        return is_ours;
+    };
+    const auto result = doors_.transport.call(request.value(), hooks);
+    fail_point("submit.sent");
+    if (!is_ours) {
+        return fail(Errc::cancelled, "another process works on these jobs now, or this one was asked to stop; nothing was sent");
+    }
+    if (result.end == WireResult::End::not_sent) {
+        shard.state = ShardState::uploaded;
+        return put_off(shard, result.detail);
+    }
+    if (result.end == WireResult::End::answered) {
+        BatchFault fault;
+        const auto reply = task.provider->read_reply(BatchStep::create, result.status, result.headers, result.body, fault);
+        if (reply && !reply->batches.empty() && !reply->batches.front().id.empty()) {
+            shard.state = ShardState::submitted;
+            shard.batch = reply->batches.front().id;
+            shard.remote_state = reply->batches.front().state_word;
+            shard.since_ns = now_ns();
+            shard.tries = 0;
+            shard.next_ns = now_ns() + std::chrono::nanoseconds(settings_.poll_min).count();
+            shard.trouble.clear();
+            auto saved = doors_.file.save(shard);
+            fail_point("submit.after");
+            return saved;
+        }
+        if (fault.is_proof_of_nothing) {
+            return on_refused(job, shard, fault, ShardState::uploaded);
+        }
+        shard.trouble = fault.error.detail;
+    } else {
+        shard.trouble = result.detail;
+    }
+    // From here on the batch may exist, and cost money: it is looked for, never asked for again blindly.
+    shard.state = ShardState::submit_ambiguous;
+    shard.tries = 0;
+    return put_off(shard, "whether the batch was created is unclear: " + shard.trouble);
+}
+
+Result<void> Machine::find_batch(const JobRow& job, Task& task, Shard shard) {
+    const auto& able = task.provider->capabilities();
+    if (!able.can_list || !able.has_tag) {
+        shard.state = ShardState::vanished;
+        shard.trouble = "whether the batch was created cannot be found out here";
+        if (auto saved = doors_.file.save(shard); !saved) {
+            return saved;
+        }
+        return pause(job,
+                     "a batch may have been created and this provider cannot say so; look in its console, then `eco2 batch retry " +
+                         job.id + " --class vanished` to send it again, or cancel the job");
+    }
+    shard.state = ShardState::submit_ambiguous;
+    std::string page;
+    bool is_whole = false;
+    for (int pages = 0; pages < kPagesMax && !is_whole; ++pages) {
+        BatchAsk look;
+        look.step = BatchStep::list;
+        look.page_after = page;
+        const auto reply = ask(task, look, shard);
+        if (!reply) {
+            return {};
+        }
+        const auto found = std::find_if(
+            reply->batches.begin(), reply->batches.end(), [&](const RemoteBatch& batch) { return batch.tag == shard.nonce; });
+        if (found != reply->batches.end()) {
+            shard.state = ShardState::submitted;
+            shard.batch = found->id;
+            shard.remote_state = found->state_word;
+            shard.since_ns = now_ns();
+            shard.tries = 0;
+            shard.scans = 0;
+            shard.next_ns = 0;
+            shard.trouble.clear();
+            auto saved = doors_.file.save(shard, incident(shard, "adopted", "a batch whose creation got no reply was found by its tag"));
+            fail_point("reconcile.after");
+            return saved;
+        }
+        const bool is_older = !reply->batches.empty() && reply->batches.back().created_at_s >= 0 &&
+                              reply->batches.back().created_at_s < shard.intent_ns / 1'000'000'000 - kClockSkewS;
+        page = reply->next_page;
+        is_whole = page.empty() || is_older;
+    }
+    const auto grace = std::chrono::nanoseconds(settings_.visibility_grace).count();
+    const auto now = now_ns();
+    // The intent's time may be in the future of a clock that was set back: then the state's own beginning counts anew.
+    const bool is_past_grace = now - shard.intent_ns >= grace;
+    if (is_whole && is_past_grace) {
+        ++shard.scans;
+    }
+    if (shard.scans >= kCleanScans) {
+        shard.state = ShardState::uploaded;
+        shard.next_ns = 0;
+        shard.tries = 0;
+        shard.scans = 0;
+        return doors_.file.save(
+            shard, incident(shard, "created_again", "a batch whose creation got no reply is not there after the grace: it is created now"));
+    }
+    const auto wait = std::clamp(std::chrono::nanoseconds(settings_.visibility_grace).count() / 4,
+                                 std::int64_t{100'000'000},
+                                 std::chrono::nanoseconds(settings_.poll_min).count());
+    shard.trouble = "looking for a batch whose creation got no reply";
+    shard.tries = 0;
+    shard.next_ns = now + std::max(wait, std::int64_t{50'000'000});
+    return doors_.file.save(shard);
+}
+
+/// The answer to a step that may be repeated, or none: the shard is put off then, and saved.
+std::optional<BatchReply> Machine::ask(Task& task, const BatchAsk& ask, Shard& shard, BatchFault* told) {
+    BatchFault fault;
+    std::string trouble;
+    auto request = task.provider->request(ask);
+    if (request) {
+        const auto result = doors_.transport.call(request.value(), hooks());
+        if (result.end == WireResult::End::answered) {
+            auto reply = task.provider->read_reply(ask.step, result.status, result.headers, result.body, fault);
+            if (reply) {
+                return reply;
+            }
+            trouble = fault.error.text();
+        } else {
+            trouble = result.detail;
+        }
+    } else {
+        trouble = request.error().detail;
+    }
+    if (told != nullptr) {
+        *told = fault;
+        if (fault.http_status == 404) {
+            return std::nullopt;  // the caller's to judge
+        }
+    }
+    if (auto saved = put_off(shard, trouble, fault.retry_after_ms); !saved) {
+        doors_.log.error("batch state not written", {{"detail", saved.error().detail}});
+    }
+    return std::nullopt;
+}
+
+/// A step that the provider has refused, provably without doing anything.
+Result<void> Machine::on_refused(const JobRow& job, Shard& shard, const BatchFault& fault, ShardState back_to) {
+    shard.state = back_to;
+    if (fault.fault == FaultClass::key_fault) {
+        shard.next_ns = 0;
+        shard.trouble = fault.error.detail;
+        if (auto saved = doors_.file.save(shard); !saved) {
+            return saved;
+        }
+        return pause(job, "the provider does not accept the key or its credit: " + fault.error.detail + "; mend it and run again");
+    }
+    if (is_token_limit(fault.code)) {
+        auto queue = doors_.file.queue(job.provider, shard.model);
+        if (!queue) {
+            return queue.error();
+        }
+        queue.value().next_ns = now_ns() + std::chrono::nanoseconds(settings_.retry_max).count();
+        ++queue.value().refusals;
+        if (auto set = doors_.file.set_queue(job.provider, shard.model, queue.value()); !set) {
+            return set;
+        }
+        return put_off(shard, fault.error.detail, fault.retry_after_ms);
+    }
+    const bool is_passing = fault.fault == FaultClass::limited || fault.fault == FaultClass::overloaded ||
+                            fault.fault == FaultClass::provider_fault;
+    if (is_passing) {
+        return put_off(shard, fault.error.detail, fault.retry_after_ms);
+    }
+    // The file may have gone at the provider: it is sent anew before the job stops.
+    if (back_to == ShardState::uploaded && shard.tries < kTriesOfPermanent) {
+        shard.state = ShardState::built;
+        shard.input_file.clear();
+        return put_off(shard, fault.error.detail);
+    }
+    shard.trouble = fault.error.detail;
+    shard.next_ns = 0;
+    if (auto saved = doors_.file.save(shard); !saved) {
+        return saved;
+    }
+    return pause(job, "the provider refuses the batch: " + fault.error.detail);
+}
+
+Result<void> Machine::send_cancel(Task& task, Shard shard) {
+    if (!task.provider->capabilities().can_cancel) {
+        shard.cancel = 2;
+        return doors_.file.save(shard);
+    }
+    BatchAsk call;
+    call.step = BatchStep::cancel;
+    call.id = shard.batch;
+    BatchFault fault;
+    const auto reply = ask(task, call, shard, &fault);
+    fail_point("cancel.sent");
+    // A batch that is over cannot be cancelled: the next poll says so.
+    if (!reply && !fault.is_proof_of_nothing) {
+        return {};
+    }
+    shard.cancel = 2;
+    shard.tries = 0;
+    shard.next_ns = 0;
+    return doors_.file.save(shard);
+}
+
+Result<void> Machine::poll(const JobRow& job, Task& task, Shard shard) {
+    BatchAsk call;
+    call.step = BatchStep::retrieve;
+    call.id = shard.batch;
+    BatchFault fault;
+    const auto reply = ask(task, call, shard, &fault);
+    const auto now = now_ns();
+    if (!reply) {
+        if (fault.http_status != 404) {
+            return {};
+        }
+        ++shard.scans;
+        if (shard.scans >= kCleanScans && now - shard.since_ns >= std::chrono::nanoseconds(settings_.visibility_grace).count()) {
+            shard.state = ShardState::vanished;
+            shard.trouble = "the provider does not know the batch " + shard.batch + " any more";
+            if (auto saved = doors_.file.save(shard, incident(shard, "vanished", shard.trouble)); !saved) {
+                return saved;
+            }
+            return pause(job,
+                         shard.trouble + "; `eco2 batch retry " + job.id +
+                             " --class vanished` sends its requests again, `eco2 batch cancel " + job.id + "` gives them up");
+        }
+        return put_off(shard, "the provider does not know the batch yet");
+    }
+    if (reply->batches.empty()) {
+        return put_off(shard, "the provider's answer holds no batch");
+    }
+    const auto& batch = reply->batches.front();
+    const bool has_changed = batch.state_word != shard.remote_state || batch.completed + batch.failed != shard.remote_done;
+    if (shard.scans != 0 || has_changed || shard.state == ShardState::submitted) {
+        shard.since_ns = now;
+    }
+    shard.state = ShardState::running;
+    shard.scans = 0;
+    shard.remote_state = batch.state_word;
+    shard.remote_total = std::max<std::int64_t>(batch.total, 0);
+    shard.remote_done = batch.completed + batch.failed;
+    shard.usage_input = batch.usage.input_tokens;
+    shard.usage_output = batch.usage.output_tokens;
+    shard.trouble.clear();
+    fail_point("poll.after");
+    if (batch.is_terminal()) {
+        return on_terminal(job, task, std::move(shard), batch);
+    }
+    shard.tries = has_changed ? 0 : shard.tries + 1;
+    const auto wait = std::min(settings_.poll_max, settings_.poll_min * (2 + std::min(shard.tries, 62)) / 2);
+    shard.next_ns = now + std::chrono::nanoseconds(wait).count();
+    return doors_.file.save(shard);
+}
+
+Result<void> Machine::on_terminal(const JobRow& job, Task& task, Shard shard, const RemoteBatch& batch) {
+    if (batch.state == RemoteBatch::State::failed && batch.output_file.empty() && batch.error_file.empty()) {
+        return on_invalid(job, task, std::move(shard), batch);
+    }
+    shard.output_file = batch.output_file;
+    shard.error_file = batch.error_file;
+    // Providers have been seen to say "completed" a moment before they name the files.
+    const bool misses_output = batch.completed > 0 && batch.output_file.empty();
+    const bool misses_errors = batch.failed > 0 && batch.error_file.empty() && batch.state == RemoteBatch::State::completed;
+    const bool misses_all = batch.output_file.empty() && batch.error_file.empty() && batch.total != 0 &&
+                            batch.state == RemoteBatch::State::completed;
+    if (misses_output || misses_errors || misses_all) {
+        const bool has_waited = now_ns() - shard.since_ns >= std::chrono::nanoseconds(settings_.visibility_grace).count() &&
+                                shard.polls_null >= 10;
+        if (!has_waited) {
+            ++shard.polls_null;
+            shard.trouble = "the batch is over, but its files are not named yet";
+            shard.next_ns = now_ns() + std::chrono::nanoseconds(settings_.poll_min).count();
+            return doors_.file.save(shard);
+        }
+        if (auto noted = doors_.file.note(incident(
+                shard, "no_files", "the batch is over with " + std::to_string(batch.completed) + " answers, but names no file for them"));
+            !noted) {
+            return noted;
+        }
+    }
+    shard.state = ShardState::downloading;
+    shard.tries = 0;
+    shard.next_ns = 0;
+    shard.since_ns = now_ns();
+    return doors_.file.save(shard);
+}
+
+/// Which of our lines stands on a line of the file: where one could not be written, they differ. 0: not known.
+std::int64_t Machine::sent_line(const Shard& shard, std::int64_t file_line) const {
+    auto reader = LineFileReader::open(shard_file(shard, ".jsonl"), 0);
+    LineFileReader::Line line;
+    for (std::int64_t at = 1; reader; ++at) {
+        const auto more = reader.value()->next(line);
+        if (!more || !more.value()) {
+            return 0;
+        }
+        if (at == file_line) {
+            const std::string prefix = "\"e2-" + shard.nonce + "-";
+            const auto begin = line.text.find(prefix);
+            const auto end = begin == std::string_view::npos ? begin : line.text.find('"', begin + 1);
+            return end == std::string_view::npos ? 0 : line_of(shard, line.text.substr(begin + 1, end - begin - 1));
+        }
+    }
+    return 0;
+}
+
+/// Nothing was run and nothing billed: the file was refused as a whole.
+Result<void> Machine::on_invalid(const JobRow& job, Task& task, Shard shard, const RemoteBatch& batch) {
+    const auto now = now_ns();
+    shard.state = ShardState::settled;
+    shard.reserved = 0;
+    shard.since_ns = now;
+    shard.next_ns = 0;
+    shard.trouble = words_of(batch.faults);
+    const auto limit = std::find_if(
+        batch.faults.begin(), batch.faults.end(), [](const RemoteBatch::Fault& fault) { return is_token_limit(fault.code); });
+    if (limit != batch.faults.end()) {
+        auto queue = doors_.file.queue(job.provider, shard.model);
+        auto active = queue ? doors_.file.active_shards() : queue.error();
+        if (!active) {
+            return active.error();
+        }
+        std::int64_t enqueued = 0;
+        for (const auto& other : active.value()) {
+            const bool counts = other.state == ShardState::submitted || other.state == ShardState::running;
+            enqueued += counts && other.model == shard.model && other.key != shard.key ? other.tokens : 0;
+        }
+        // Alone in the queue and still too much: half of it, next time.
+        auto& learned = queue.value();
+        const auto fits = enqueued > 0 ? enqueued + shard.tokens - 1 : std::max<std::int64_t>(shard.tokens / 2, 1);
+        learned.tokens_max = learned.tokens_max > 0 ? std::min(learned.tokens_max, fits) : fits;
+        learned.next_ns = now + std::chrono::nanoseconds(back_off(settings_.retry_base, settings_.poll_max, learned.refusals, 0)).count();
+        ++learned.refusals;
+        if (auto set = doors_.file.set_queue(job.provider, shard.model, learned); !set) {
+            return set;
+        }
+        if (auto noted = doors_.file.note(incident(shard, "queue_limit", shard.trouble)); !noted) {
+            return noted;
+        }
+        return doors_.file.give_back(shard);
+    }
+    const auto named = std::find_if(
+        batch.faults.begin(), batch.faults.end(), [&](const RemoteBatch::Fault& fault) { return fault.line > 0 && fault.line <= shard.lines; });
+    if (auto noted = doors_.file.note(incident(shard, "invalid", shard.trouble)); !noted) {
+        return noted;
+    }
+    if (named != batch.faults.end()) {
+        LineResult bad;
+        bad.outcome = LineResult::Outcome::failed;
+        bad.error = info(Errc::provider_rejected).name;
+        bad.detail = shorten(named->code + ": " + named->message, 500);
+        bad.retry = RetryClass::fix_body;
+        return doors_.file.give_back(shard, sent_line(shard, named->line), bad);
+    }
+    if (++task.validation_failures >= kFileFailuresMax) {
+        task.validation_failures = 0;
+        if (auto paused = pause(job, "the provider refuses the file of requests: " + shard.trouble); !paused) {
+            return paused;
+        }
+    }
+    return doors_.file.give_back(shard);
+}
+
+}  // namespace eco2::batch
