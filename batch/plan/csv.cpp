@@ -58,7 +58,7 @@ Result<void> CsvReader::read_row(std::string_view text, std::vector<std::string>
                             "field " + std::to_string(fields.size()) +
                                 " goes on behind its closing quote; write a quote inside a field twice");
             }
-            text = without_cr(text);
+            text = text == "\r" ? std::string_view() : text;
         } else {
             const auto comma = std::min(text.find(','), text.size());
             const auto plain = comma == text.size() ? without_cr(text) : text.substr(0, comma);

@@ -55,6 +55,7 @@ TEST_F(CsvTest, a_byte_order_mark_is_no_part_of_the_first_field) {
 TEST_F(CsvTest, quotes_may_hold_commas_quotes_and_line_ends) {
     EXPECT_THAT(rows("\"a,b\",\"say \"\"yes\"\"\",\"\"\n"), ElementsAre("1: a,b|say \"yes\"|"));
     EXPECT_THAT(rows("\"one\r\ntwo\n\nfour\",x\r\nb,\"\"\"\"\r\n"), ElementsAre("1: one\r\ntwo\n\nfour|x", "5: b|\""));
+    EXPECT_THAT(rows("\"a\",b,\"c\r\nd\"\r\n"), ElementsAre("1: a|b|c\r\nd"));
     EXPECT_THAT(rows("\"\"\n"), ElementsAre("1: "));
 }
 
