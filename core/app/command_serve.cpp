@@ -3,6 +3,7 @@
 #include "app/api.hpp"
 #include "app/commands.hpp"
 #include "app/reloads.hpp"
+#include "app/worker_process.hpp"
 #include "net/server.hpp"
 #include "runtime/version.hpp"
 
@@ -30,9 +31,35 @@ net::ServerOptions server_options(const config::ServerConfig& config, Api& api) 
     return options;
 }
 
+/// The batch process: wanted from when there is a file of jobs, as long as the configuration in force wants it.
+WorkerProcess::Options worker_options(runtime::Host& host, const CommonOptions& common) {
+    const auto config = host.config();
+    WorkerProcess::Options options;
+    options.command = {runtime::this_program().string(),
+                       "batch",
+                       "work",
+                       "--config",
+                       config->file.string(),
+                       "--data",
+                       config->data_dir.string(),
+                       "--supervised"};
+    if (common.overrides.log_level) {
+        options.command.insert(options.command.end(), {"--log-level", *common.overrides.log_level});
+    }
+    options.is_wanted = [&host, jobs = config->data_dir / "batch.db"] {
+        std::error_code ec;
+        return host.config()->batch.is_supervised && std::filesystem::exists(jobs, ec);
+    };
+    options.log = &host.log();
+    options.up = host.metrics().eco2_batch_worker_up;
+    options.restarts_total = host.metrics().eco2_batch_worker_restarts_total;
+    return options;
+}
+
 /// The last runs may finish; a second signal ends the wait.
-void drain(runtime::Host& host, net::Server& server) {
+void drain(runtime::Host& host, net::Server& server, WorkerProcess& worker) {
     host.log().info("draining", {{"runs", std::to_string(host.runs_active())}});
+    worker.ask_to_stop();
     host.drain();
     server.drain();
     const auto deadline = std::chrono::steady_clock::now() + host.config()->server.drain_timeout;
@@ -112,11 +139,13 @@ int serve(const CommonOptions& common) {
         (void)host.stop();
         return kFailed;
     }
+    WorkerProcess worker(worker_options(host, common));
     host.log().info("ready");
     serve_until_told(host, reloads);
-    drain(host, server);
+    drain(host, server, worker);
     admin.stop();
     server.stop();
+    worker.stop();
     const auto stopped = host.stop();
     if (!stopped) {
         print_error(stopped.error());

@@ -104,6 +104,9 @@ Metrics::Metrics(std::string_view version)
           "eco2_config_reloads_total", "Reloads of the configuration, by result: taken, refused", {"result"})),
       eco2_config_generation(
           impl_->gauge("eco2_config_generation", "1 from the start, one more with each reload that was taken")),
+      eco2_batch_worker_up(impl_->gauge("eco2_batch_worker_up", "1 while the batch process that this host watches runs")),
+      eco2_batch_worker_restarts_total(
+          impl_->counter("eco2_batch_worker_restarts_total", "Starts of the batch process after one that ended by itself")),
       eco2_upstream_connections_opened_total(
           impl_->counter("eco2_upstream_connections_opened_total", "Connections opened to upstreams")),
       eco2_upstream_connections_reused_total(

@@ -74,6 +74,8 @@ public:
 
     Family<Counter> eco2_config_reloads_total;  // result: taken, refused
     Gauge eco2_config_generation;
+    Gauge eco2_batch_worker_up;
+    Counter eco2_batch_worker_restarts_total;
 
     // upstream
     Counter eco2_upstream_connections_opened_total;
