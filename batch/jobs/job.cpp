@@ -14,8 +14,7 @@ std::string_view name_in(const std::array<std::string_view, N>& names, Enum valu
 }  // namespace
 
 std::string_view name_of(JobState state) noexcept {
-    static constexpr std::array<std::string_view, 6> kNames = {
-        "planning", "open", "paused", "cancelling", "done", "cancelled"};
+    static constexpr std::array<std::string_view, 6> kNames = {"planning", "open", "paused", "cancelling", "done", "cancelled"};
     return name_in(kNames, state);
 }
 
