@@ -20,8 +20,31 @@ std::string lower(std::string_view text) {
     return out;
 }
 
-/// Source: RFC 3986, what needs no escape.
-void append_query_text(std::string& out, std::string_view text) {
+std::string query_of(const boost::json::value* query) {
+    std::string out;
+    const boost::json::object* const pairs = query == nullptr ? nullptr : query->if_object();
+    if (pairs == nullptr) {
+        return out;
+    }
+    for (const auto& [name, value] : *pairs) {
+        out += out.empty() ? '?' : '&';
+        append_url_text(out, {name.data(), name.size()});
+        out += '=';
+        append_url_text(out, json_text(&value).value_or(""));
+    }
+    return out;
+}
+
+ResponseFormat format_named(std::string_view name) {
+    if (name == "json_object") {
+        return ResponseFormat::json_object;
+    }
+    return name == "none" ? ResponseFormat::none : ResponseFormat::json_schema;
+}
+
+}  // namespace
+
+void append_url_text(std::string& out, std::string_view text) {
     static constexpr char kHex[] = "0123456789ABCDEF";
     for (const char byte : text) {
         const auto code = static_cast<unsigned char>(byte);
@@ -36,32 +59,6 @@ void append_query_text(std::string& out, std::string_view text) {
         }
     }
 }
-
-std::string url_of(std::string_view base, Api api, const boost::json::value* query) {
-    std::string url = std::string(base) + (api == Api::chat ? "/chat/completions" : "/responses");
-    const boost::json::object* const pairs = query == nullptr ? nullptr : query->if_object();
-    if (pairs == nullptr) {
-        return url;
-    }
-    char separator = '?';
-    for (const auto& [name, value] : *pairs) {
-        url += separator;
-        separator = '&';
-        append_query_text(url, {name.data(), name.size()});
-        url += '=';
-        append_query_text(url, json_text(&value).value_or(""));
-    }
-    return url;
-}
-
-ResponseFormat format_named(std::string_view name) {
-    if (name == "json_object") {
-        return ResponseFormat::json_object;
-    }
-    return name == "none" ? ResponseFormat::none : ResponseFormat::json_schema;
-}
-
-}  // namespace
 
 bool Options::has_own_authorization() const noexcept {
     return std::any_of(extra_headers.begin(), extra_headers.end(), [](const auto& header) {
@@ -93,7 +90,9 @@ Result<Options> read_options(std::string_view config_json) {
                             "base_url ends before its query; write that as query = { ... }: \"" + std::string(base) + '"');
     }
     options.api = text("api") == "responses" ? Api::responses : Api::chat;
-    options.url = url_of(base, options.api, json_member(config, "query"));
+    options.base_url = base;
+    options.query = query_of(json_member(config, "query"));
+    options.url = options.base_url + (options.api == Api::chat ? "/chat/completions" : "/responses") + options.query;
     options.organization = text("organization").value_or("");
     options.project = text("project").value_or("");
     options.max_tokens_field = text("max_tokens_field").value_or("max_completion_tokens");

@@ -1,5 +1,7 @@
 #pragma once
 
+#include "openai/joined.hpp"
+
 #include "eco2/plugin/result.hpp"
 
 #include <string>
@@ -16,7 +18,9 @@ enum class Api { chat, responses };
 enum class ResponseFormat { json_schema, json_object, none };
 
 struct Options {
-    std::string url;  // of the completions or responses
+    std::string url;       // of the completions or responses
+    std::string base_url;  // without a slash at its end
+    std::string query;     // "?name=value...", escaped; may be empty
     Api api = Api::chat;
     std::string organization;
     std::string project;
@@ -28,13 +32,8 @@ struct Options {
     bool has_own_authorization() const noexcept;
 };
 
-/// JSON Schema (draft 4) of the configuration.
-inline constexpr std::string_view kConfigSchema = R"json({
-  "$schema": "http://json-schema.org/draft-04/schema#",
-  "type": "object",
-  "additionalProperties": false,
-  "required": ["base_url"],
-  "properties": {
+/// The members of the configuration, in JSON Schema.
+inline constexpr std::string_view kConfigProperties = R"json(
     "base_url": {"type": "string", "minLength": 1},
     "api": {"enum": ["chat", "responses"]},
     "query": {"type": "object", "additionalProperties": {"type": "string"}},
@@ -44,8 +43,21 @@ inline constexpr std::string_view kConfigSchema = R"json({
     "max_tokens_field": {"enum": ["max_completion_tokens", "max_tokens"]},
     "response_format": {"enum": ["json_schema", "json_object", "none"]},
     "stream_usage": {"type": "boolean"}
-  }
-})json";
+  )json";
+
+/// What stands before and after them: JSON Schema, draft 4.
+inline constexpr std::string_view kSchemaHead = R"json({
+  "$schema": "http://json-schema.org/draft-04/schema#",
+  "type": "object",
+  "additionalProperties": false,
+  "required": ["base_url"],
+  "properties": {)json";
+inline constexpr std::string_view kSchemaTail = "}\n}";
+
+inline constexpr std::string_view kConfigSchema = Joined<kSchemaHead, kConfigProperties, kSchemaTail>::kText;
+
+/// `text` with everything escaped that RFC 3986 does not leave alone, for a query or one part of a path.
+void append_url_text(std::string& out, std::string_view text);
 
 /// Reads what has passed the schema. Errors: invalid_argument (a base_url that is no http(s) URL or has a query).
 plugin::Result<Options> read_options(std::string_view config_json);

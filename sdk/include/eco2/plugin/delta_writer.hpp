@@ -20,6 +20,16 @@ struct Usage {
     bool is_estimated = false;
 };
 
+inline eco2_usage to_abi(const Usage& usage) noexcept {
+    eco2_usage abi = detail::sized<eco2_usage>();
+    abi.flags = usage.is_estimated ? ECO2_USAGE_ESTIMATED : 0u;
+    abi.input_tokens = usage.input_tokens;
+    abi.output_tokens = usage.output_tokens;
+    abi.cached_input_tokens = usage.cached_input_tokens;
+    abi.reasoning_tokens = usage.reasoning_tokens;
+    return abi;
+}
+
 using RateLimits = wire::RateLimits;
 
 /// What is known about a call besides its text. Empty, 0 and null: not told.
@@ -60,12 +70,7 @@ public:
     }
     /// A later usage replaces an earlier one.
     void usage(const Usage& usage) {
-        eco2_usage abi = detail::sized<eco2_usage>();
-        abi.flags = usage.is_estimated ? ECO2_USAGE_ESTIMATED : 0u;
-        abi.input_tokens = usage.input_tokens;
-        abi.output_tokens = usage.output_tokens;
-        abi.cached_input_tokens = usage.cached_input_tokens;
-        abi.reasoning_tokens = usage.reasoning_tokens;
+        const eco2_usage abi = to_abi(usage);
         eco2_delta delta = made(ECO2_DELTA_USAGE);
         delta.usage = &abi;
         put(delta);

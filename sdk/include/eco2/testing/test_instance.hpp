@@ -1,5 +1,6 @@
 #pragma once
 
+#include "eco2/abi/batch_provider.h"
 #include "eco2/abi/health.h"
 #include "eco2/abi/plugin.h"
 #include "eco2/abi/provider.h"
@@ -44,6 +45,9 @@ public:
     const eco2_provider* provider() const { return static_cast<const eco2_provider*>(table(ECO2_PROVIDER_ID)); }
     const eco2_provider_info* provider_info() const {
         return static_cast<const eco2_provider_info*>(table(ECO2_PROVIDER_INFO_ID));
+    }
+    const eco2_batch_provider* batch_provider() const {
+        return static_cast<const eco2_batch_provider*>(table(ECO2_BATCH_PROVIDER_ID));
     }
     const eco2_router* router() const { return static_cast<const eco2_router*>(table(ECO2_ROUTER_ID)); }
     const eco2_rule_store* rule_store() const { return static_cast<const eco2_rule_store*>(table(ECO2_RULE_STORE_ID)); }
