@@ -49,7 +49,7 @@ constexpr const char* kTables[] = {
     " reserved INTEGER NOT NULL, booked INTEGER NOT NULL, synchronous INTEGER NOT NULL, file_sha256 TEXT NOT NULL,"
     " input_file TEXT NOT NULL, batch TEXT NOT NULL, output_file TEXT NOT NULL, error_file TEXT NOT NULL,"
     " remote_state TEXT NOT NULL, remote_total INTEGER NOT NULL, remote_done INTEGER NOT NULL, usage_input INTEGER NOT NULL,"
-    " usage_output INTEGER NOT NULL, output_offset INTEGER NOT NULL, error_offset INTEGER NOT NULL, fetches INTEGER NOT NULL,"
+    " usage_cached INTEGER NOT NULL, usage_output INTEGER NOT NULL, unexplained INTEGER NOT NULL, output_offset INTEGER NOT NULL, error_offset INTEGER NOT NULL, fetches INTEGER NOT NULL,"
     " tries INTEGER NOT NULL, scans INTEGER NOT NULL, polls_null INTEGER NOT NULL, cancel INTEGER NOT NULL,"
     " has_stray INTEGER NOT NULL, is_cleaned INTEGER NOT NULL, since_ns INTEGER NOT NULL, intent_ns INTEGER NOT NULL, next_ns INTEGER NOT NULL, trouble TEXT NOT NULL)",
     "CREATE INDEX shards_job ON shards(job)",
@@ -76,7 +76,7 @@ constexpr const char* kJobColumns =
 
 constexpr const char* kShardColumns =
     "SELECT key, job, stage, state, nonce, model, lines, bytes, tokens, reserved, booked, synchronous, file_sha256, input_file,"
-    " batch, output_file, error_file, remote_state, remote_total, remote_done, usage_input, usage_output, output_offset,"
+    " batch, output_file, error_file, remote_state, remote_total, remote_done, usage_input, usage_cached, usage_output, unexplained, output_offset,"
     " error_offset, fetches, tries, scans, polls_null, cancel, has_stray, is_cleaned, since_ns, intent_ns,"
     " next_ns, trouble FROM shards";
 
@@ -148,7 +148,9 @@ Shard shard_at(const Rows& rows, std::size_t row) {
     shard.remote_total = number();
     shard.remote_done = number();
     shard.usage_input = number();
+    shard.usage_cached = number();
     shard.usage_output = number();
+    shard.unexplained = number();
     shard.output_offset = number();
     shard.error_offset = number();
     shard.fetches = small();
@@ -250,11 +252,11 @@ public:
         execute(session(),
                 "UPDATE shards SET state = ?, lines = ?, bytes = ?, tokens = ?, reserved = ?, booked = ?, synchronous = ?,"
                 " file_sha256 = ?, input_file = ?, batch = ?, output_file = ?, error_file = ?, remote_state = ?, remote_total = ?,"
-                " remote_done = ?, usage_input = ?, usage_output = ?, output_offset = ?, error_offset = ?, fetches = ?, tries = ?,"
+                " remote_done = ?, usage_input = ?, usage_cached = ?, usage_output = ?, unexplained = ?, output_offset = ?, error_offset = ?, fetches = ?, tries = ?,"
                 " scans = ?, polls_null = ?, cancel = ?, has_stray = ?, is_cleaned = ?, since_ns = ?, intent_ns = ?, next_ns = ?, trouble = ? WHERE key = ?",
                 static_cast<int>(s.state), s.lines, s.bytes, s.tokens, s.reserved, s.booked, s.synchronous, s.file_sha256,
                 s.input_file, s.batch, s.output_file, s.error_file, s.remote_state, s.remote_total, s.remote_done, s.usage_input,
-                s.usage_output, s.output_offset, s.error_offset, s.fetches, s.tries, s.scans, s.polls_null,
+                s.usage_cached, s.usage_output, s.unexplained, s.output_offset, s.error_offset, s.fetches, s.tries, s.scans, s.polls_null,
                 s.cancel, s.has_stray ? 1 : 0, s.is_cleaned ? 1 : 0, s.since_ns, s.intent_ns, s.next_ns, s.trouble, s.key);
     }
 
@@ -608,8 +610,12 @@ Result<void> JobFile::apply(std::int64_t job, const std::vector<WalkOutcome>& ou
     return write([&](Connection& open) -> Result<void> {
         std::int64_t done = 0;
         std::int64_t failed = 0;
+        std::int64_t cost = 0;
+        std::int64_t synchronous = 0;
         std::map<int, std::int64_t> asked;
         for (const auto& outcome : outcomes) {
+            cost += outcome.cost;
+            synchronous += outcome.synchronous;
             End end = outcome.end;
             if (end == End::refused) {
                 const Rows work(open.session(),
@@ -657,9 +663,10 @@ Result<void> JobFile::apply(std::int64_t job, const std::vector<WalkOutcome>& ou
         for (const auto& [stage, count] : asked) {
             execute(open.session(), "UPDATE stages SET requests = requests + ? WHERE job = ? AND stage = ?", count, job, stage);
         }
-        if (done + failed != 0) {
+        if (done + failed + cost != 0) {
             execute(open.session(),
-                    "UPDATE jobs SET items_done = items_done + ?, items_failed = items_failed + ? WHERE key = ?", done, failed, job);
+                    "UPDATE jobs SET items_done = items_done + ?, items_failed = items_failed + ?, booked = booked + ?,"
+                    " synchronous = synchronous + ? WHERE key = ?", done, failed, cost, synchronous, job);
         }
         return {};
     });
@@ -677,13 +684,16 @@ Result<std::vector<ItemRow>> JobFile::items(std::int64_t job, std::int64_t seq, 
     });
 }
 
-Result<std::vector<ItemRow>> JobFile::unfinished(std::int64_t job, std::size_t rows_max) {
-    return with([&](Connection& open) -> Result<std::vector<ItemRow>> {
-        const Rows rows(open.session(), std::string(kItemColumns) + " WHERE job = ? AND state IN (0, 1) ORDER BY seq LIMIT ?", job,
-                        static_cast<std::int64_t>(rows_max));
-        std::vector<ItemRow> items;
+Result<std::vector<JobFile::Unfinished>> JobFile::unfinished(std::int64_t job, std::size_t rows_max) {
+    return with([&](Connection& open) -> Result<std::vector<Unfinished>> {
+        const Rows rows(open.session(),
+                        "SELECT i.seq, i.id, i.input, i.photo, i.state, i.work, i.checkpoints, i.error, i.detail, i.retry, i.result,"
+                        " coalesce(w.tokens, 0), coalesce(w.output_max, 0) FROM items i LEFT JOIN work w ON w.key = i.work"
+                        " WHERE i.job = ? AND i.state IN (0, 1) ORDER BY i.seq LIMIT ?",
+                        job, static_cast<std::int64_t>(rows_max));
+        std::vector<Unfinished> items;
         for (std::size_t i = 0; i < rows.size(); ++i) {
-            items.push_back(item_at(rows, i));
+            items.push_back({item_at(rows, i), rows.number(i, 11), rows.number(i, 12)});
         }
         return items;
     });
@@ -734,7 +744,7 @@ Result<std::int64_t> JobFile::inherit(std::int64_t job) {
 Result<std::int64_t> JobFile::plan_shard(Shard shard, const std::vector<std::int64_t>& works) {
     auto done = write([&](Connection& open) -> Result<void> {
         execute(open.session(),
-                "INSERT INTO shards VALUES (NULL, ?, ?, 0, ?, ?, ?, ?, ?, ?, 0, 0, '', '', '', '', '', '', 0, 0, -1, -1, 0, 0, 0, 0, 0, 0,"
+                "INSERT INTO shards VALUES (NULL, ?, ?, 0, ?, ?, ?, ?, ?, ?, 0, 0, '', '', '', '', '', '', 0, 0, -1, -1, -1, 0, 0, 0, 0, 0, 0, 0,"
                 " 0, 0, 0, ?, 0, 0, '')",
                 shard.job, shard.stage, shard.nonce, shard.model, static_cast<std::int64_t>(works.size()), shard.bytes, shard.tokens,
                 shard.reserved, shard.since_ns);
@@ -994,10 +1004,40 @@ Result<std::vector<JobFile::DeadLetters>> JobFile::dead_letters(std::int64_t job
         std::vector<DeadLetters> all;
         for (std::size_t i = 0; i < rows.size(); ++i) {
             const Rows example(open.session(), "SELECT id, detail FROM items WHERE job = ? AND seq = ?", job, rows.number(i, 3));
-            all.push_back({rows.text(i, 0), std::string(name_of(static_cast<RetryClass>(rows.number(i, 1)))), rows.number(i, 2),
+            all.push_back({rows.text(i, 0), static_cast<RetryClass>(rows.number(i, 1)), rows.number(i, 2),
                            example.text(0, 0), example.text(0, 1)});
         }
         return all;
+    });
+}
+
+Result<JobFile::Sums> JobFile::sums(std::int64_t job) {
+    return with([&](Connection& open) -> Result<Sums> {
+        Sums sums;
+        const Rows shards(open.session(), "SELECT stage, count(*), sum(lines) FROM shards WHERE job = ? GROUP BY stage", job);
+        for (std::size_t i = 0; i < shards.size(); ++i) {
+            auto& stage = sums.stages[static_cast<int>(shards.number(i, 0))];
+            stage.shards = shards.number(i, 1);
+            stage.lines = shards.number(i, 2);
+        }
+        const Rows lines(open.session(),
+                         "SELECT s.stage, l.outcome, count(*) FROM lines l JOIN shards s ON s.key = l.shard WHERE s.job = ? GROUP BY"
+                         " s.stage, l.outcome", job);
+        for (std::size_t i = 0; i < lines.size(); ++i) {
+            auto& stage = sums.stages[static_cast<int>(lines.number(i, 0))];
+            const auto outcome = lines.number(i, 1);
+            stage.failed += outcome == kLineFailed || outcome == kLineSwapped ? lines.number(i, 2) : 0;
+            stage.expired += outcome == kLineExpired || outcome == kLineCancelled ? lines.number(i, 2) : 0;
+        }
+        const Rows work(open.session(),
+                        "SELECT sum(CASE WHEN input_tokens > 0 THEN input_tokens ELSE 0 END), sum(CASE WHEN cached_tokens > 0 THEN"
+                        " cached_tokens ELSE 0 END), sum(CASE WHEN output_tokens > 0 THEN output_tokens ELSE 0 END) FROM work WHERE job = ?",
+                        job);
+        sums.unexplained = Rows(open.session(), "SELECT coalesce(sum(unexplained), 0) FROM shards WHERE job = ?", job).number(0, 0);
+        sums.input_tokens = work.number(0, 0);
+        sums.cached_tokens = work.number(0, 1);
+        sums.output_tokens = work.number(0, 2);
+        return sums;
     });
 }
 

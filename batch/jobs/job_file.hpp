@@ -91,7 +91,9 @@ struct WalkOutcome {
     std::string error;
     std::string detail;
     RetryClass retry = RetryClass::none;
-    std::string hash;  // asks: of the request's bytes
+    std::string hash;              // asks: of the request's bytes
+    std::int64_t cost = 0;         // picousd; of what was asked live
+    std::int64_t synchronous = 0;  // likewise
     WorkRow work;      // asks
 };
 
@@ -180,8 +182,13 @@ public:
     /// Rows in input order from `seq` on.
     Result<std::vector<ItemRow>> items(std::int64_t job, std::int64_t seq, std::size_t rows_max);
     Result<std::int64_t> count(std::int64_t job, ItemState state);
+    struct Unfinished {
+        ItemRow item;
+        std::int64_t tokens = 0;  // of the request that it waits for
+        std::int64_t output_max = 0;
+    };
     /// Not over: for sending them live.
-    Result<std::vector<ItemRow>> unfinished(std::int64_t job, std::size_t rows_max);
+    Result<std::vector<Unfinished>> unfinished(std::int64_t job, std::size_t rows_max);
 
     // requests and shards
     struct Ready {
@@ -254,12 +261,21 @@ public:
     Result<std::map<std::int64_t, std::vector<Lineage>>> lineage(std::int64_t job, std::int64_t seq, std::size_t rows_max);
     struct DeadLetters {
         std::string error;
-        std::string retry;
+        RetryClass retry = RetryClass::none;
         std::int64_t items = 0;
         std::string example_id;
         std::string example_detail;
     };
     Result<std::vector<DeadLetters>> dead_letters(std::int64_t job);
+    struct Sums {
+        struct Stage {
+            std::int64_t shards = 0, lines = 0, failed = 0, expired = 0, cached = 0;
+        };
+        std::map<int, Stage> stages;
+        std::int64_t input_tokens = 0, cached_tokens = 0, output_tokens = 0;  // of the answers that are kept
+        std::int64_t unexplained = 0;                                         // picousd: batches' own sums less their lines'
+    };
+    Result<Sums> sums(std::int64_t job);
 
 private:
     class Connection;

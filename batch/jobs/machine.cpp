@@ -217,7 +217,7 @@ Result<bool> Machine::work_on(const JobRow& job, const std::vector<Shard>& shard
     }
     if (job.is_past_deadline && job.deadline_action == "live" && job.state == JobState::open &&
         std::all_of(shards.begin(), shards.end(), [](const Shard& shard) { return is_over(shard); })) {
-        auto lived = live(job);
+        auto lived = live(job, made);
         if (!lived || lived.value()) {
             return lived;
         }
@@ -528,26 +528,40 @@ Result<bool> Machine::meet_deadline(const JobRow& job, Task&, const std::vector<
     return want_cancel(shards);
 }
 
-/// What the provider did not get to before the deadline is asked live, a few at a time.
-Result<bool> Machine::live(const JobRow& job) {
-    auto items = doors_.file.unfinished(job.key, static_cast<std::size_t>(settings_.live_concurrency) * 4);
-    if (!items) {
-        return items.error();
+/// What the provider did not get to before the deadline is asked live, a few at a time, within the cap.
+Result<bool> Machine::live(const JobRow& job, Task& task) {
+    auto waiting = doors_.file.unfinished(job.key, static_cast<std::size_t>(settings_.live_concurrency) * 4);
+    if (!waiting) {
+        return waiting.error();
     }
-    if (items.value().empty()) {
+    if (waiting.value().empty()) {
         return false;
     }
-    std::vector<WalkOutcome> outcomes;
-    if (!doors_.run_live) {
-        return fail(Errc::config_invalid, "this program cannot run items live");
+    std::vector<ItemRow> items;
+    auto room = job.money.cap - job.money.booked - job.money.reserved;
+    for (auto& one : waiting.value()) {
+        // The live price, and at most one more request for each stage that is left.
+        const double factor = task.provider->capabilities().price_factor;
+        const auto once = task.pricing->worst(job.model, one.tokens, one.output_max > 0 ? one.output_max : settings_.output_tokens_assumed);
+        const auto worst = static_cast<std::int64_t>(static_cast<double>(once) / (factor > 0 ? factor : 1)) * task.stage_count;
+        if (job.money.cap > 0 && worst > room) {
+            break;
+        }
+        room -= worst;
+        items.push_back(std::move(one.item));
     }
-    if (auto run = doors_.run_live(job, items.value(), outcomes); !run) {
-        return run.error();
+    if (items.empty()) {
+        auto paused = pause(job, "the deadline is over and the cost cap leaves no room for asking live; raise --cap-usd and run again");
+        return paused ? Result<bool>(false) : paused.error();
     }
-    if (auto applied = doors_.file.apply(job.key, outcomes, 1); !applied) {
-        return applied.error();
+    auto outcomes = doors_.run_live ? doors_.run_live(job, items)
+                                    : Result<std::vector<WalkOutcome>>(fail(Errc::config_invalid, "items cannot be asked live here"));
+    if (!outcomes) {
+        auto paused = pause(job, outcomes.error().detail);
+        return paused ? Result<bool>(false) : paused.error();
     }
-    return true;
+    auto applied = doors_.file.apply(job.key, outcomes.value(), 1);
+    return applied ? Result<bool>(true) : applied.error();
 }
 
 Result<void> Machine::pause(const JobRow& job, const std::string& reason) {

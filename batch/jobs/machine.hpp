@@ -51,7 +51,7 @@ public:
         /// Writes the results of a job that is over.
         std::function<Result<void>(const JobRow&)> write_results;
         /// Runs what is left of an item live: `finished` are the stages behind it. Empty: jobs cannot.
-        std::function<Result<void>(const JobRow&, const std::vector<ItemRow>&, std::vector<WalkOutcome>& outcomes)> run_live = {};
+        std::function<Result<std::vector<WalkOutcome>>(const JobRow&, const std::vector<ItemRow>&)> run_live = {};
         /// False: stop soon, in the middle of a transfer too.
         std::function<bool()> may_go_on = [] { return true; };
         /// Bytes moved and of how many; for a progress view.
@@ -88,7 +88,7 @@ private:
     Result<bool> begin_cancel(const JobRow& job, const std::vector<Shard>& shards, const std::string& reason);
     Result<bool> want_cancel(const std::vector<Shard>& shards);
     Result<bool> meet_deadline(const JobRow& job, Task& task, const std::vector<Shard>& shards);
-    Result<bool> live(const JobRow& job);
+    Result<bool> live(const JobRow& job, Task& task);
 
     /// One step of a shard that is due.
     Result<void> step(const JobRow& job, Task& task, Shard shard);

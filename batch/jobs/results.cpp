@@ -61,6 +61,10 @@ Result<void> Machine::download(const JobRow&, Task& task, Shard shard) {
         if (result.end == WireResult::End::answered) {
             (void)task.provider->read_reply(BatchStep::download, result.status, result.headers, result.body, fault);
             trouble = fault.error.detail.empty() ? "HTTP status " + std::to_string(result.status) : fault.error.detail;
+            if (result.status == 416) {
+                std::error_code ec;  // ours is longer than the provider's: it is of something else
+                std::filesystem::remove(path, ec);
+            }
             const bool is_gone = result.status == 404 || result.status == 410;
             if (is_gone && now_ns() - shard.since_ns >= std::chrono::nanoseconds(settings_.visibility_grace).count() && shard.tries >= 5) {
                 if (auto noted = doors_.file.note(incident(shard, "results_gone", "the file " + id + " is not there: " + trouble)); !noted) {
@@ -261,6 +265,13 @@ Result<void> Machine::settle(const JobRow&, Task& task, Shard shard) {
                 return noted;
             }
         }
+    }
+    if (shard.usage_input >= 0 && shard.usage_output >= 0) {
+        Usage told;
+        told.input_tokens = shard.usage_input;
+        told.cached_input_tokens = shard.usage_cached;
+        told.output_tokens = shard.usage_output;
+        shard.unexplained = task.pricing->batch(shard.model, told) - shard.booked;
     }
     shard.state = ShardState::settled;
     shard.reserved = 0;

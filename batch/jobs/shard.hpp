@@ -31,7 +31,9 @@ struct Shard {
     std::int64_t remote_total = 0;
     std::int64_t remote_done = 0;
     std::int64_t usage_input = -1;  // the batch's own sum, where it tells one
+    std::int64_t usage_cached = -1;
     std::int64_t usage_output = -1;
+    std::int64_t unexplained = 0;  // picousd: the batch's own sum less the lines'
 
     std::int64_t output_offset = 0;  // how far its files have been read
     std::int64_t error_offset = 0;

@@ -494,6 +494,7 @@ Result<void> Machine::poll(const JobRow& job, Task& task, Shard shard) {
     shard.remote_total = std::max<std::int64_t>(batch.total, 0);
     shard.remote_done = batch.completed + batch.failed;
     shard.usage_input = batch.usage.input_tokens;
+    shard.usage_cached = batch.usage.cached_input_tokens;
     shard.usage_output = batch.usage.output_tokens;
     shard.trouble.clear();
     fail_point("poll.after");

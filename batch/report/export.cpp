@@ -6,7 +6,7 @@
 #include "batch/limits.hpp"
 #include "batch/plan/line_reader.hpp"
 #include "batch/report/flat_json.hpp"
-#include "batch/report/usd.hpp"
+#include "batch/report/report_text.hpp"
 #include "protocol/json_members.hpp"
 
 #include <boost/json/monotonic_resource.hpp>

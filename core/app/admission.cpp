@@ -13,28 +13,14 @@ namespace eco2::app {
 namespace {
 
 net::ImageFetcher::Options fetch_options(const config::HostConfig& config) {
-    return {image_url_rules(config), config.image.bytes_max, config.image.fetch_timeout};
+    return {runtime::image_url_rules(config), config.image.bytes_max, config.image.fetch_timeout};
 }
 
 }  // namespace
 
-net::UrlRules image_url_rules(const config::HostConfig& config) {
-    const auto& url = config.image.url;
-    net::UrlRules rules = url.is_seed_profile ? net::seed_url_rules() : net::UrlRules{};
-    rules.hosts = config.image.hosts;
-    rules.allow_private = config.image.allow_private;
-    rules.needs_listed_host = config.is_production;
-    if (!url.is_seed_profile) {
-        rules.channels = url.channels;
-        rules.extensions = url.extensions;
-        rules.needs_hex_name = url.needs_hex_name;
-    }
-    return rules;
-}
-
 struct Admitter::PhotoRules {
     PhotoRules(std::shared_ptr<const config::HostConfig> from, HttpClientDoor& client)
-        : config(std::move(from)), url(image_url_rules(*config)), fetcher(fetch_options(*config), client, system_clock()) {}
+        : config(std::move(from)), url(runtime::image_url_rules(*config)), fetcher(fetch_options(*config), client, system_clock()) {}
 
     const std::shared_ptr<const config::HostConfig> config;
     const net::UrlRules url;

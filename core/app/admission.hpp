@@ -7,6 +7,7 @@
 #include "base/snapshot.hpp"
 #include "net/image_fetcher.hpp"
 #include "runtime/host.hpp"
+#include "runtime/image_rules.hpp"
 
 #include <functional>
 #include <memory>
@@ -85,9 +86,6 @@ private:
     const LedgerSpend spend_;
     Snapshot<PhotoRules> photo_rules_;
 };
-
-/// Which image URLs this host's clients may name.
-net::UrlRules image_url_rules(const config::HostConfig& config);
 
 /// The refusal's body and status, in the host's usual shape: {"detail","code"}.
 net::ServerResponse refusal(const Admission& admission, const Error& error);

@@ -7,6 +7,7 @@
 #include "base/limits.hpp"
 #include "base/text.hpp"
 #include "net/url_guard.hpp"
+#include "runtime/image_rules.hpp"
 
 #include <unistd.h>
 
@@ -187,7 +188,7 @@ int scan(const CommonOptions& common, const ScanOptions& options) {
     }
     std::string photo;
     if (options.input.find("://") != std::string::npos) {
-        auto url = net::check_image_url(options.input, image_url_rules(*host.config()));
+        auto url = net::check_image_url(options.input, runtime::image_url_rules(*host.config()));
         if (!url) {
             print_error(url.error());
             return kFailed;
