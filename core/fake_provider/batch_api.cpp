@@ -12,6 +12,7 @@
 #include <algorithm>
 #include <array>
 #include <cstdio>
+#include <fstream>
 #include <utility>
 #include <vector>
 
@@ -25,6 +26,7 @@ constexpr std::string_view kBatches = "/batches";
 constexpr std::size_t kFilesPage = 10'000;
 constexpr std::size_t kBatchesPage = 20;
 constexpr std::size_t kBatchesPageMax = 100;
+constexpr std::size_t kPieceBytes = 256 * 1024;  // of an upload that is on a disk
 
 std::string tag_of(const Clock& clock) {
     std::array<char, 24> out{};
@@ -84,6 +86,14 @@ ApiFault fault_as_told(const BatchFault& fault) {
     return out;
 }
 
+/// Of a file of so many bytes, where it seems to end early.
+std::int64_t bytes_left(const BatchFault& truncated, std::int64_t bytes) {
+    if (truncated.bytes >= 0) {
+        return std::min(truncated.bytes, bytes);
+    }
+    return truncated.last_bytes >= 0 ? std::max<std::int64_t>(bytes - truncated.last_bytes, 0) : bytes / 2;
+}
+
 /// Whether what was asked for is done all the same.
 bool is_done(const BatchFault& fault) {
     switch (fault.kind) {
@@ -96,6 +106,11 @@ bool is_done(const BatchFault& fault) {
 }
 
 }  // namespace
+
+std::int64_t BatchReply::bytes_sent() const noexcept {
+    const bool is_cut = fault && fault->kind == BatchFaultKind::half_body;
+    return !is_cut ? bytes() : fault->bytes >= 0 ? std::min(fault->bytes, bytes()) : bytes() / 2;
+}
 
 BatchApi::BatchApi(Control& control, MovableClock& clock)
     : control_(control),
@@ -193,7 +208,8 @@ BatchReply BatchApi::answer(const BatchAsk& ask) {
     if (!fault) {
         return sealed(act(*route, ask));
     }
-    BatchReply reply = is_done(*fault) ? act(*route, ask) : BatchReply{};
+    const bool is_truncated = fault->kind == BatchFaultKind::truncate;
+    BatchReply reply = is_done(*fault) ? act(*route, ask, is_truncated ? &*fault : nullptr) : BatchReply{};
     switch (fault->kind) {
         case BatchFaultKind::status:
             reply = error(fault_as_told(*fault));
@@ -205,7 +221,7 @@ BatchReply BatchApi::answer(const BatchAsk& ask) {
             const bool is_file = ask.path.starts_with(kFiles);
             return error(is_file ? no_file(route->id) : no_batch(route->id));
         }
-        case BatchFaultKind::truncate: truncate(reply, *fault, ask); return sealed(std::move(reply));
+        case BatchFaultKind::truncate: return sealed(std::move(reply));
         default: break;
     }
     reply = sealed(std::move(reply));
@@ -213,7 +229,7 @@ BatchReply BatchApi::answer(const BatchAsk& ask) {
     return reply;
 }
 
-BatchReply BatchApi::act(const Route& route, const BatchAsk& ask) {
+BatchReply BatchApi::act(const Route& route, const BatchAsk& ask, const BatchFault* truncated) {
     switch (route.step) {
         case BatchStep::upload: return upload(ask);
         case BatchStep::list_files: return list_files(ask);
@@ -221,7 +237,7 @@ BatchReply BatchApi::act(const Route& route, const BatchAsk& ask) {
             const std::optional<FileShelf::Stored> file = shelf_.find(route.id, now_ms());
             return file ? json_reply(to_object(file->object)) : error(no_file(route.id));
         }
-        case BatchStep::content: return content(route, ask);
+        case BatchStep::content: return content(route.id, ask.range, truncated);
         case BatchStep::delete_file:
             return shelf_.remove(route.id) ? json_reply({{"object", "file"}, {"id", route.id}, {"deleted", true}})
                                            : error(no_file(route.id));
@@ -244,7 +260,7 @@ BatchReply BatchApi::upload(const BatchAsk& ask) {
     if (!draft) {
         return broken(draft.error());
     }
-    if (Result<void> written = (*draft)->append(upload.bytes); !written) {
+    if (Result<void> written = write_upload(**draft, upload, ask); !written) {
         return broken(written.error());
     }
     FileShelf::Stored stored;
@@ -256,6 +272,22 @@ BatchReply BatchApi::upload(const BatchAsk& ask) {
     stored.object.expires_at = stored.object.created_at + upload.life_seconds;
     const Result<FileObject> put = shelf_.put(*std::move(draft), std::move(stored));
     return put ? json_reply(to_object(*put)) : broken(put.error());
+}
+
+Result<void> BatchApi::write_upload(Draft& draft, const Upload& upload, const BatchAsk& ask) {
+    if (ask.file == nullptr) {
+        return draft.append(upload.bytes);
+    }
+    std::ifstream file(*ask.file, std::ios::binary);
+    std::string piece(kPieceBytes, '\0');
+    while (file) {
+        file.read(piece.data(), static_cast<std::streamsize>(piece.size()));
+        const std::string_view got = std::string_view(piece).substr(0, static_cast<std::size_t>(file.gcount()));
+        if (Result<void> written = draft.append(got); !written) {
+            return written;
+        }
+    }
+    return file.eof() ? Result<void>{} : fail(Errc::io_failed, "cannot read \"" + ask.file->string() + "\"");
 }
 
 BatchReply BatchApi::list_files(const BatchAsk& ask) {
@@ -275,44 +307,29 @@ BatchReply BatchApi::list_files(const BatchAsk& ask) {
     return body != nullptr ? json_reply(*body) : error(std::get<ApiFault>(shown));
 }
 
-BatchReply BatchApi::content(const Route& route, const BatchAsk& ask) {
-    Result<std::shared_ptr<const OpenFile>> file = shelf_.open(route.id, now_ms());
+BatchReply BatchApi::content(std::string_view id, std::string_view range, const BatchFault* truncated) {
+    std::optional<FileShelf::Stored> file = shelf_.find(id, now_ms());
     if (!file) {
-        return error(file.error().code == Errc::not_found ? no_file(route.id)
-                                                          : ApiFault{500, file.error().text(), "server_error", "", ""});
+        return error(no_file(id));
     }
     BatchReply out;
-    out.file = *std::move(file);
+    out.file = std::move(file->bytes);
     out.headers = {{"content-type", "application/octet-stream"}, {"accept-ranges", "bytes"}};
-    const std::optional<ByteRange> range = read_range(ask.range, out.file->bytes());
-    if (!range) {
+    const std::int64_t bytes = truncated != nullptr ? bytes_left(*truncated, out.file->bytes()) : out.file->bytes();
+    const std::optional<ByteRange> asked = read_range(range, bytes);
+    if (!asked) {
         BatchReply refused = error({416, "The requested range is behind the file's end.", "invalid_request_error", "", ""});
-        refused.headers.emplace_back("content-range", "bytes */" + std::to_string(out.file->bytes()));
+        refused.headers.emplace_back("content-range", "bytes */" + std::to_string(bytes));
         return refused;
     }
-    out.range = *range;
-    if (range->is_part) {
+    out.range = *asked;
+    if (asked->is_part) {
         out.status = 206;
-        out.headers.emplace_back("content-range",
-                                 "bytes " + std::to_string(range->begin) + "-" + std::to_string(range->end - 1) + "/" +
-                                     std::to_string(out.file->bytes()));
+        out.headers.emplace_back(
+            "content-range",
+            "bytes " + std::to_string(asked->begin) + "-" + std::to_string(asked->end - 1) + "/" + std::to_string(bytes));
     }
     return out;
-}
-
-void BatchApi::truncate(BatchReply& reply, const BatchFault& fault, const BatchAsk& ask) const {
-    if (!reply.file) {
-        return;
-    }
-    const std::int64_t bytes = reply.file->bytes();
-    const std::int64_t kept = fault.bytes >= 0        ? std::min(fault.bytes, bytes)
-                              : fault.last_bytes >= 0 ? std::max<std::int64_t>(bytes - fault.last_bytes, 0)
-                                                      : bytes / 2;
-    if (ask.range.empty() || reply.range.begin < kept) {
-        reply.range.end = std::min(reply.range.end, kept);
-        return;
-    }
-    reply.range.end = reply.range.begin;  // nothing of a part that is behind the seeming end
 }
 
 BatchReply BatchApi::create(const BatchAsk& ask) {
@@ -330,8 +347,16 @@ BatchReply BatchApi::create(const BatchAsk& ask) {
              "input_file_id",
              ""});
     }
-    const Result<BatchObject> batch = desk_.create(std::get<BatchOrder>(std::move(order)));
-    return batch ? json_reply(to_object(*batch)) : error({429, batch.error().detail, "requests", "", "rate_limit_exceeded"});
+    const auto made = desk_.create(std::get<BatchOrder>(std::move(order)));
+    const ApiFault* fault = std::get_if<ApiFault>(&made);
+    if (fault == nullptr) {
+        return json_reply(to_object(std::get<BatchObject>(made)));
+    }
+    BatchReply out = error(*fault);
+    if (fault->retry_after.count() > 0) {
+        out.headers.emplace_back("retry-after", std::to_string(fault->retry_after.count() / 1000));
+    }
+    return out;
 }
 
 BatchReply BatchApi::show(std::string_view id, bool is_poll) {

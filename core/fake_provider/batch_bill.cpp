@@ -65,9 +65,10 @@ void BatchBill::add(Execution execution) {
     Sum& batch = batches_[execution.batch_id];
     batch.model = execution.model;
     add_to(batch, execution);
-    count(by_custom_id_, text_hash(execution.custom_id), repeated_custom_ids_, execution.custom_id);
-    count(by_content_, execution.content, repeated_contents_, hex(execution.content));
+    const std::uint64_t id = text_hash(execution.custom_id);
     execution.custom_id = shorten(execution.custom_id, limits::kFakeNameBytesMax);
+    count(by_custom_id_, id, repeated_custom_ids_, execution.custom_id);
+    count(by_content_, execution.content, repeated_contents_, hex(execution.content));
     execution.model = shorten(execution.model, limits::kFakeNameBytesMax);
     executions_.push_back(std::move(execution));
     if (executions_.size() > limits::kFakeBilledLinesMax) {

@@ -38,9 +38,8 @@ struct Execution {
 /// What batches have executed and what it costs: sums by batch, executions by custom_id and by content, the last executions.
 ///
 /// Thread-safety: any thread.
-/// Limits:        limits::kFakeBilledItemsMax custom_ids and contents are told apart, by 64 bits each; executions of others are
-/// in
-///                the sums, and `untracked`. limits::kFakeBilledLinesMax executions are listed.
+/// Limits:        limits::kFakeBilledItemsMax custom_ids and contents are told apart, by 64 bits each; executions of others
+///                are in the sums, and `untracked`. limits::kFakeBilledLinesMax executions are listed.
 class BatchBill {
 public:
     void add(Execution execution);

@@ -14,8 +14,7 @@ namespace {
 
 using std::chrono::milliseconds;
 
-// A slice: some milliseconds of small lines. Only other work waits for it, never a request.
-constexpr std::size_t kLinesPerSlice = 256;
+constexpr std::chrono::hours kCreationWindow{1};
 
 BatchPlan plan_of(const BatchSettings& settings, const std::vector<BatchFault>& faults) {
     BatchPlan out{milliseconds(settings.validating_ms),
@@ -70,7 +69,7 @@ struct BatchDesk::Batch {
     int polls = 0;  // since it was over
 
     // under work_mutex_
-    std::shared_ptr<const OpenFile> input;
+    std::shared_ptr<const DiskFile> input;
     std::unique_ptr<BatchValidator> validator;
     std::unique_ptr<BatchRunner> runner;
 };
@@ -84,14 +83,37 @@ struct BatchDesk::Chosen {
 BatchDesk::BatchDesk(Parts parts) : parts_(std::move(parts)), begun_ms_(now_ms()) {}
 BatchDesk::~BatchDesk() = default;
 
-Result<BatchObject> BatchDesk::create(BatchOrder order) {
-    auto batch =
-        std::make_shared<Batch>(std::move(order), parts_.rules.settings(), parts_.rules.take_for_batch(), parts_.clock.now());
-    const std::lock_guard lock(mutex_);
+std::optional<ApiFault> BatchDesk::creation_fault(const BatchSettings& settings, Clock::Monotonic now) {
     if (batches_.size() >= limits::kFakeBatchesMax) {
-        return fail(Errc::limit_exceeded,
-                    "the fake keeps " + std::to_string(limits::kFakeBatchesMax) + " batches; POST /fake/reset forgets them");
+        return ApiFault{429,
+                        "the fake keeps " + std::to_string(limits::kFakeBatchesMax) + " batches; POST /fake/reset forgets them",
+                        "requests",
+                        "",
+                        "rate_limit_exceeded"};
     }
+    while (!creations_.empty() && creations_.front() + kCreationWindow <= now) {
+        creations_.pop_front();
+    }
+    const auto max = static_cast<std::size_t>(settings.creations_per_hour_max);
+    if (max == 0 || creations_.size() < max) {
+        return std::nullopt;
+    }
+    ApiFault out{429, "", "requests", "", "rate_limit_exceeded"};
+    out.retry_after = std::chrono::ceil<std::chrono::seconds>(creations_[creations_.size() - max] + kCreationWindow - now);
+    out.message = "Rate limit reached for batch creations: " + std::to_string(max) + " per hour. Please try again in " +
+                  std::to_string(out.retry_after.count() / 1000) + "s.";
+    return out;
+}
+
+std::variant<BatchObject, ApiFault> BatchDesk::create(BatchOrder order) {
+    const std::lock_guard lock(mutex_);
+    const Clock::Monotonic now = parts_.clock.now();
+    BatchSettings settings = parts_.rules.settings();
+    if (std::optional<ApiFault> fault = creation_fault(settings, now)) {
+        return *std::move(fault);
+    }
+    creations_.push_back(now);
+    auto batch = std::make_shared<Batch>(std::move(order), std::move(settings), parts_.rules.take_for_batch(), now);
     batch->number = ++number_;
     std::array<char, 48> id{};
     std::snprintf(id.data(),
@@ -238,10 +260,7 @@ BatchDesk::Step BatchDesk::settle() {
 
 void BatchDesk::validate(Batch& batch) {
     if (!batch.validator) {
-        Result<std::shared_ptr<const OpenFile>> input = parts_.shelf.open(batch.order.input_file_id, now_ms());
-        if (!input && input.error().code != Errc::not_found) {
-            return break_down(batch, input.error());
-        }
+        const std::optional<FileShelf::Stored> input = parts_.shelf.find(batch.order.input_file_id, now_ms());
         if (!input) {
             const std::lock_guard lock(mutex_);
             batch.object.errors = {{"invalid_input_file",
@@ -251,14 +270,14 @@ void BatchDesk::validate(Batch& batch) {
                                     std::nullopt}};
             return batch.life.validated(false, 0);
         }
-        batch.input = *input;
+        batch.input = input->bytes;
         batch.validator =
             std::make_unique<BatchValidator>(batch.input,
                                              batch.order.endpoint,
                                              batch.order.dialect,
                                              BatchValidator::Bounds{batch.settings.lines_max, batch.settings.bytes_max});
     }
-    const Result<bool> is_done = batch.validator->step(kLinesPerSlice);
+    const Result<bool> is_done = batch.validator->step(Slice{});
     if (!is_done) {
         return break_down(batch, is_done.error());
     }
@@ -320,7 +339,7 @@ void BatchDesk::make_runner(Batch& batch) {
 
 void BatchDesk::execute(Batch& batch, std::int64_t until) {
     make_runner(batch);
-    if (Result<void> done = batch.runner->execute(until, kLinesPerSlice); !done) {
+    if (Result<void> done = batch.runner->execute(until, Slice{}); !done) {
         return break_down(batch, done.error());
     }
     const std::lock_guard lock(mutex_);
@@ -335,7 +354,7 @@ void BatchDesk::close(Batch& batch, BatchLife::Rest rest) {
     std::optional<std::string> errors;
     if (batch.runner || rest != BatchLife::Rest::none) {
         make_runner(batch);
-        const Result<bool> is_written = batch.runner->write_rest(rest, kLinesPerSlice);
+        const Result<bool> is_written = batch.runner->write_rest(rest, Slice{});
         if (!is_written) {
             return break_down(batch, is_written.error());
         }
@@ -387,6 +406,7 @@ void BatchDesk::reset() {
     batches_.clear();
     numbers_.clear();
     active_.clear();
+    creations_.clear();
     number_ = 0;
     begun_ms_ = std::max(begun_ms_ + 1, now_ms());
 }

@@ -10,6 +10,7 @@
 
 #include <chrono>
 #include <cstdint>
+#include <deque>
 #include <map>
 #include <memory>
 #include <mutex>
@@ -17,6 +18,7 @@
 #include <string>
 #include <string_view>
 #include <utility>
+#include <variant>
 #include <vector>
 
 namespace eco2::fake {
@@ -54,8 +56,8 @@ public:
         std::int64_t made_at_ms = 0;
     };
 
-    /// Errors: limit_exceeded.
-    Result<BatchObject> create(BatchOrder order);
+    /// A fault: too many batches are kept, or were made within the last hour.
+    std::variant<BatchObject, ApiFault> create(BatchOrder order);
     /// As it is now; nullopt: unknown. `is_poll`: counts for what is hidden from so many polls.
     std::optional<Seen> find(std::string_view id, bool is_poll = false);
     enum class Cancelled { yes, was_over, unknown };
@@ -79,6 +81,7 @@ private:
     struct Chosen;
     using Batches = std::map<std::uint64_t, std::shared_ptr<Batch>>;
 
+    std::optional<ApiFault> creation_fault(const BatchSettings& settings, Clock::Monotonic now);
     Chosen choose(Step& step);
     void validate(Batch& batch);
     void judge(Batch& batch);
@@ -98,7 +101,8 @@ private:
     std::uint64_t number_ = 0;
     Batches batches_;
     std::map<std::string, std::uint64_t, std::less<>> numbers_;
-    Batches active_;  // those that are not over
+    Batches active_;                          // those that are not over
+    std::deque<Clock::Monotonic> creations_;  // of the last hour
 };
 
 }  // namespace eco2::fake

@@ -75,7 +75,8 @@ std::optional<BatchLife::Next> BatchLife::look_in_progress(Moment now) {
 }
 
 std::optional<BatchLife::Next> BatchLife::look_cancelling(Moment now) {
-    const std::int64_t due = !moments_.in_progress ? 0 : plan_.ignores_cancel ? total_ : lines_due(*moments_.cancelling);
+    const Moment stop = std::min(*moments_.cancelling, created_ + plan_.window);
+    const std::int64_t due = !moments_.in_progress ? 0 : plan_.ignores_cancel ? total_ : lines_due(stop);
     if (done_ < due) {
         return Next{Todo::execute, due};
     }

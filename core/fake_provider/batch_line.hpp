@@ -3,6 +3,7 @@
 #include "fake_provider/batch_object.hpp"
 #include "fake_provider/chat_request.hpp"
 
+#include <cstddef>
 #include <cstdint>
 #include <optional>
 #include <string>
@@ -10,6 +11,12 @@
 #include <variant>
 
 namespace eco2::fake {
+
+/// How much is done before other work has its turn: some milliseconds, of small lines and of large ones.
+struct Slice {
+    std::size_t lines_max = 256;
+    std::size_t bytes_max = 4 * 1024 * 1024;  // read and written; the line that passes it is done
+};
 
 /// One line of a batch's input that can be executed.
 struct BatchLine {

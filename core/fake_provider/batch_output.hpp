@@ -41,6 +41,8 @@ public:
     bool wants_other() const;
     /// Blocks: may write a disk. Errors: io_failed.
     Result<void> add(AnswerLine line);
+    /// Writes what is buffered of the file. Blocks and errors alike.
+    Result<void> flush() { return draft_ ? draft_->flush() : Result<void>{}; }
     /// The whole file; null: there was no line. Errors: io_failed.
     Result<std::unique_ptr<Draft>> close();
 

@@ -251,7 +251,7 @@ std::optional<ByteRange> read_range(std::string_view header, std::int64_t bytes)
         if (!read_number(out.begin, from) || (!to.empty() && !read_number(last, to))) {
             return std::nullopt;
         }
-        out.end = to.empty() ? bytes : std::min(bytes, last + 1);
+        out.end = to.empty() || last >= bytes ? bytes : last + 1;
     }
     return out.begin < out.end ? std::optional(out) : std::nullopt;
 }

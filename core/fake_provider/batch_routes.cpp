@@ -17,8 +17,9 @@ namespace {
 
 namespace json = boost::json;
 
-constexpr std::int64_t kSmallBytes = 256 * 1024;  // a file up to it is read at once and leaves the connection open
-constexpr std::chrono::milliseconds kTurn{50};    // of a thread of the blocking pool, before others have theirs
+constexpr std::int64_t kSmallBytes = 256 * 1024;  // a file up to it is read at once
+constexpr std::chrono::milliseconds kNever{limits::kFakeDelayMsMax};
+constexpr std::chrono::milliseconds kTurn{50};  // of a thread of the blocking pool, before others have theirs
 constexpr std::chrono::milliseconds kPoolFull{20};
 constexpr std::chrono::microseconds kBeforeReset{10'000};  // so that the bytes before a RST are on the wire
 constexpr std::int64_t kAdvanceSecondsMax = 10LL * 366 * 86'400;
@@ -45,14 +46,11 @@ Script broken(std::string bytes, bool resets) {
     return out;
 }
 
-Script half(Script script, const BatchFault& fault) {
+Script half(Script script, std::int64_t bytes_sent, bool resets) {
     script = as_raw(std::move(script));
     std::string& bytes = script.parts.front().bytes;
-    const std::size_t head = bytes.find("\r\n\r\n") + 4;
-    const std::size_t body = bytes.size() - head;
-    const auto kept = static_cast<std::size_t>(std::max<std::int64_t>(fault.bytes, 0));
-    bytes.resize(head + (fault.bytes >= 0 ? std::min(kept, body) : body / 2));
-    return broken(std::move(bytes), fault.with_rst);
+    bytes.resize(bytes.find("\r\n\r\n") + 4 + static_cast<std::size_t>(bytes_sent));
+    return broken(std::move(bytes), resets);
 }
 
 BatchAsk ask_of(const net::ServerRequest& request, std::string_view path) {
@@ -60,6 +58,7 @@ BatchAsk ask_of(const net::ServerRequest& request, std::string_view path) {
             path,
             request.query,
             request.body,
+            nullptr,
             request.header("content-type"),
             request.header("range"),
             request.header("authorization"),
@@ -128,33 +127,32 @@ void BatchRoutes::send(BatchReply reply, std::shared_ptr<net::ServerExchange> ex
         silent.form = Script::Form::silence;
         return play_script(std::move(silent), std::move(exchange));
     }
+    const bool is_cut = kind == BatchFaultKind::half_body;
+    if (reply.file && reply.bytes() > kSmallBytes) {
+        return is_cut ? send_cut(std::move(reply), *exchange) : send_file(std::move(reply), *exchange);
+    }
+    const std::int64_t bytes_sent = reply.bytes_sent();
     if (reply.file) {
-        return send_file(std::move(reply), std::move(exchange));
+        reply.body.resize(static_cast<std::size_t>(reply.bytes()));
+        if (!reply.file->read(reply.range.begin, reply.body.data(), reply.body.size())) {
+            return play_script(broken({}, false), std::move(exchange));
+        }
     }
     Script script = whole(reply.status, std::move(reply.headers), std::move(reply.body));
-    play_script(kind == BatchFaultKind::half_body ? half(std::move(script), *reply.fault) : std::move(script),
-                std::move(exchange));
+    play_script(is_cut ? half(std::move(script), bytes_sent, reply.fault->with_rst) : std::move(script), std::move(exchange));
 }
 
-void BatchRoutes::send_file(BatchReply reply, std::shared_ptr<net::ServerExchange> exchange) {
-    const std::int64_t bytes = reply.range.end - reply.range.begin;
-    const bool is_cut = reply.fault && reply.fault->kind == BatchFaultKind::half_body;
-    if (bytes <= kSmallBytes) {
-        std::string body(static_cast<std::size_t>(bytes), '\0');
-        const Result<std::size_t> got = reply.file->read(reply.range.begin, body.data(), body.size());
-        body.resize(got ? *got : 0);
-        Script script = whole(reply.status, std::move(reply.headers), std::move(body));
-        return play_script(is_cut ? half(std::move(script), *reply.fault) : std::move(script), std::move(exchange));
-    }
-    std::int64_t kept = bytes;
-    if (is_cut) {
-        kept = reply.fault->bytes >= 0 ? std::min(reply.fault->bytes, bytes) : bytes / 2;
-    }
+void BatchRoutes::send_file(BatchReply reply, net::ServerExchange& exchange) {
+    auto body = std::make_unique<FileBody>(std::string(), std::move(reply.file), reply.range.begin, reply.range.end);
+    exchange.stream({reply.status, std::move(reply.headers), {}, reply.range.end - reply.range.begin}, std::move(body), kNever);
+}
+
+void BatchRoutes::send_cut(BatchReply reply, net::ServerExchange& exchange) {
     std::string head =
-        raw_head(reply.status, reply.headers, "content-length: " + std::to_string(bytes) + "\r\nconnection: close");
-    exchange->stream_raw(
-        std::make_unique<FileBody>(std::move(head), std::move(reply.file), reply.range.begin, reply.range.begin + kept),
-        is_cut && reply.fault->with_rst);
+        raw_head(reply.status, reply.headers, "content-length: " + std::to_string(reply.bytes()) + "\r\nconnection: close");
+    const std::int64_t end = reply.range.begin + reply.bytes_sent();
+    exchange.stream_raw(std::make_unique<FileBody>(std::move(head), std::move(reply.file), reply.range.begin, end),
+                        reply.fault->with_rst);
 }
 
 void BatchRoutes::advance(std::shared_ptr<net::ServerExchange> exchange) {

@@ -32,7 +32,8 @@ public:
 
 private:
     void send(BatchReply reply, std::shared_ptr<net::ServerExchange> exchange);
-    void send_file(BatchReply reply, std::shared_ptr<net::ServerExchange> exchange);
+    void send_file(BatchReply reply, net::ServerExchange& exchange);
+    void send_cut(BatchReply reply, net::ServerExchange& exchange);
     void play_script(Script script, std::shared_ptr<net::ServerExchange> exchange);
     void kick();
     void work();

@@ -92,7 +92,7 @@ std::string rest_outcome(BatchLife::Rest rest) {
 }  // namespace
 
 BatchRunner::BatchRunner(
-    RunPlan plan, std::shared_ptr<const OpenFile> input, Ask ask, BatchBill& bill, BatchOutput::Begin begin)
+    RunPlan plan, std::shared_ptr<const DiskFile> input, Ask ask, BatchBill& bill, BatchOutput::Begin begin)
     : plan_(std::move(plan)),
       reader_(std::move(input)),
       ask_(std::move(ask)),
@@ -100,8 +100,20 @@ BatchRunner::BatchRunner(
       output_(style_of(plan_, true), begin),
       errors_(style_of(plan_, false), begin) {}
 
-Result<void> BatchRunner::execute(std::int64_t until, std::size_t lines_max) {
-    for (std::size_t i = 0; i < lines_max && done_ < until; ++i) {
+Result<void> BatchRunner::execute(std::int64_t until, const Slice& slice) {
+    Result<void> done = execute_lines(until, slice);
+    return done ? rest_files() : done;
+}
+
+Result<void> BatchRunner::rest_files() {
+    reader_.rest();
+    Result<void> flushed = output_.flush();
+    return flushed ? errors_.flush() : flushed;
+}
+
+Result<void> BatchRunner::execute_lines(std::int64_t until, const Slice& slice) {
+    std::size_t bytes = 0;
+    for (std::size_t i = 0; i < slice.lines_max && bytes < slice.bytes_max && done_ < until; ++i) {
         const Result<std::optional<std::string_view>> text = reader_.next();
         if (!text) {
             return text.error();
@@ -110,30 +122,36 @@ Result<void> BatchRunner::execute(std::int64_t until, std::size_t lines_max) {
             return fail(Errc::io_failed, "the input file has lost lines since it was validated");
         }
         ++done_;
+        bytes += (*text)->size();
         auto read = read_batch_line(**text, plan_.endpoint, plan_.dialect);
         if (const BatchError* error = std::get_if<BatchError>(&read)) {
             return fail(Errc::io_failed, "the input file has changed since it was validated: " + error->message);
         }
-        if (Result<void> done = execute_line(std::get<BatchLine>(read)); !done) {
-            return done;
+        const Result<std::size_t> written = execute_line(std::get<BatchLine>(read));
+        if (!written) {
+            return written.error();
         }
+        bytes += *written;
     }
     return {};
 }
 
-Result<void> BatchRunner::execute_line(const BatchLine& line) {
+Result<std::size_t> BatchRunner::execute_line(const BatchLine& line) {
     const LineAnswer answer = this->answer(line, drawn_behaviour());
     AnswerLine out{line_id(), line.custom_id, outcome_of(answer), {}};
+    const std::size_t bytes = out.outcome.size();
     if (answer.status != 200) {
         ++counts_.failed;
-        return errors_.add(std::move(out));
+        const Result<void> added = errors_.add(std::move(out));
+        return added ? Result<std::size_t>(bytes) : added.error();
     }
     ++counts_.completed;
     book(line, answer);
     if (output_.wants_other()) {
         out.other = outcome_of(this->answer(line, other_behaviour(line)));
     }
-    return output_.add(std::move(out));
+    const Result<void> added = output_.add(std::move(out));
+    return added ? Result<std::size_t>(bytes) : added.error();
 }
 
 Behaviour BatchRunner::drawn_behaviour() const {
@@ -187,11 +205,21 @@ std::string BatchRunner::outcome_of(const LineAnswer& answer) const {
            line_id().substr(10) + "\", \"body\": " + one_line(answer.body) + "}, \"error\": null";
 }
 
-Result<bool> BatchRunner::write_rest(BatchLife::Rest rest, std::size_t lines_max) {
+Result<bool> BatchRunner::write_rest(BatchLife::Rest rest, const Slice& slice) {
     if (rest == BatchLife::Rest::none) {
         return true;
     }
-    for (std::size_t i = 0; i < lines_max; ++i) {
+    const Result<bool> is_written = write_rest_lines(rest, slice);
+    if (!is_written) {
+        return is_written;
+    }
+    const Result<void> rested = rest_files();
+    return rested ? is_written : rested.error();
+}
+
+Result<bool> BatchRunner::write_rest_lines(BatchLife::Rest rest, const Slice& slice) {
+    std::size_t bytes = 0;
+    for (std::size_t i = 0; i < slice.lines_max && bytes < slice.bytes_max; ++i) {
         const Result<std::optional<std::string_view>> text = reader_.next();
         if (!text) {
             return text.error();
@@ -200,6 +228,7 @@ Result<bool> BatchRunner::write_rest(BatchLife::Rest rest, std::size_t lines_max
             return true;
         }
         ++done_;
+        bytes += (*text)->size();
         auto read = read_batch_line(**text, plan_.endpoint, plan_.dialect);
         if (const BatchLine* line = std::get_if<BatchLine>(&read)) {
             counts_.failed += plan_.counts_expired ? 1 : 0;

@@ -45,13 +45,13 @@ public:
     using Ask = std::function<LineAnswer(const ChatRequest& request, std::uint64_t number, const Behaviour& behaviour)>;
 
     /// `begin` makes an output file.
-    BatchRunner(RunPlan plan, std::shared_ptr<const OpenFile> input, Ask ask, BatchBill& bill, BatchOutput::Begin begin);
+    BatchRunner(RunPlan plan, std::shared_ptr<const DiskFile> input, Ask ask, BatchBill& bill, BatchOutput::Begin begin);
 
-    /// Executes until `until` lines of the file are done, at most `lines_max` now. Blocks: reads and writes a disk.
+    /// Executes until `until` lines of the file are done, at most a slice now. Blocks: reads and writes a disk.
     /// Errors: io_failed.
-    Result<void> execute(std::int64_t until, std::size_t lines_max);
-    /// Writes a line for each that was not executed, at most `lines_max` now. True: all are written. Blocks and errors alike.
-    Result<bool> write_rest(BatchLife::Rest rest, std::size_t lines_max);
+    Result<void> execute(std::int64_t until, const Slice& slice);
+    /// Writes a line for each that was not executed, at most a slice now. True: all are written. Blocks and errors alike.
+    Result<bool> write_rest(BatchLife::Rest rest, const Slice& slice);
 
     struct Files {
         std::unique_ptr<Draft> output;  // null: no line succeeded
@@ -65,7 +65,12 @@ public:
     const BatchCounts& counts() const noexcept { return counts_; }
 
 private:
-    Result<void> execute_line(const BatchLine& line);
+    Result<void> execute_lines(std::int64_t until, const Slice& slice);
+    Result<bool> write_rest_lines(BatchLife::Rest rest, const Slice& slice);
+    /// Holds no memory until the next slice, but for lines that wait to change places.
+    Result<void> rest_files();
+    /// The bytes of what was written.
+    Result<std::size_t> execute_line(const BatchLine& line);
     Behaviour drawn_behaviour() const;
     std::uint64_t line_number() const noexcept { return plan_.number << 32 | static_cast<std::uint64_t>(done_); }
     std::string line_id() const;

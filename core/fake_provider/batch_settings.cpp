@@ -41,6 +41,8 @@ constexpr std::array kKeys{
     Key<BatchSettings>{"lines_max", read_integer<&BatchSettings::lines_max, 1, limits::kFakeBatchLinesMax>},
     Key<BatchSettings>{"bytes_max",
                        read_integer<&BatchSettings::bytes_max, 1, static_cast<std::int64_t>(limits::kFakeUploadBytesMax)>},
+    Key<BatchSettings>{"creations_per_hour_max",
+                       read_integer<&BatchSettings::creations_per_hour_max, 0, limits::kFakeBatchesMax>},
     Key<BatchSettings>{"discount", read_share<&BatchSettings::discount>},
     Key<BatchSettings>{"shuffle", read_flag<&BatchSettings::shuffle>},
     Key<BatchSettings>{"shuffle_window", read_integer<&BatchSettings::shuffle_window, 2, 100'000>},

@@ -21,10 +21,11 @@ struct BatchSettings {
     std::int64_t list_lag_ms = 0;         // a new file or batch is missing in lists for so long
     std::int64_t lines_max = 50'000;      // of one file
     std::int64_t bytes_max = 200'000'000;
-    double discount = 0.5;        // what a token costs, as a share of the synchronous price
-    bool shuffle = true;          // output lines come in another order than the input's
-    int shuffle_window = 500;     // lines among which they change places
-    bool counts_expired = false;  // whether lines that expired or were cancelled are in request_counts.failed
+    std::int64_t creations_per_hour_max = 2'000;  // of batches, by all clients; 0: no limit
+    double discount = 0.5;                        // what a token costs, as a share of the synchronous price
+    bool shuffle = true;                          // output lines come in another order than the input's
+    int shuffle_window = 500;                     // lines among which they change places
+    bool counts_expired = false;                  // whether lines that expired or were cancelled are in request_counts.failed
     /// Enqueued prompt tokens by model, of all batches that are not over; "default" is for the others. Empty: no limit.
     std::map<std::string, std::int64_t, std::less<>> enqueued_tokens_max;
 

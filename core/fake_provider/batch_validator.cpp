@@ -8,7 +8,7 @@
 
 namespace eco2::fake {
 
-BatchValidator::BatchValidator(std::shared_ptr<const OpenFile> input, std::string endpoint, Dialect dialect, Bounds bounds)
+BatchValidator::BatchValidator(std::shared_ptr<const DiskFile> input, std::string endpoint, Dialect dialect, Bounds bounds)
     : reader_(input), endpoint_(std::move(endpoint)), dialect_(dialect), bounds_(bounds), bytes_(input->bytes()) {
     if (bytes_ > bounds_.bytes_max) {
         errors_.push_back({"file_too_large",
@@ -19,11 +19,18 @@ BatchValidator::BatchValidator(std::shared_ptr<const OpenFile> input, std::strin
     }
 }
 
-Result<bool> BatchValidator::step(std::size_t lines_max) {
+Result<bool> BatchValidator::step(const Slice& slice) {
     if (bytes_ > bounds_.bytes_max) {
         return true;
     }
-    for (std::size_t i = 0; i < lines_max; ++i) {
+    Result<bool> done = read(slice);
+    reader_.rest();
+    return done;
+}
+
+Result<bool> BatchValidator::read(const Slice& slice) {
+    std::size_t bytes = 0;
+    for (std::size_t i = 0; i < slice.lines_max && bytes < slice.bytes_max; ++i) {
         const Result<std::optional<std::string_view>> line = reader_.next();
         if (!line && line.error().code == Errc::limit_exceeded) {
             add_error({"line_too_long", line.error().detail, "", std::nullopt}, reader_.line() + 1);
@@ -43,6 +50,7 @@ Result<bool> BatchValidator::step(std::size_t lines_max) {
                         std::nullopt}};
             return true;
         }
+        bytes += (*line)->size();
         take(**line);
         if (errors_.size() >= limits::kFakeBatchErrorsMax) {
             return true;

@@ -22,10 +22,10 @@ public:
         std::int64_t lines_max = 0;
         std::int64_t bytes_max = 0;
     };
-    BatchValidator(std::shared_ptr<const OpenFile> input, std::string endpoint, Dialect dialect, Bounds bounds);
+    BatchValidator(std::shared_ptr<const DiskFile> input, std::string endpoint, Dialect dialect, Bounds bounds);
 
-    /// Reads at most `lines_max` more lines. True: it has seen enough. Blocks: reads a disk. Errors: io_failed.
-    Result<bool> step(std::size_t lines_max);
+    /// Reads a slice more. True: it has seen enough. Blocks: reads a disk. Errors: io_failed.
+    Result<bool> step(const Slice& slice);
 
     // once it has seen enough
     const std::vector<BatchError>& errors() const noexcept { return errors_; }
@@ -34,6 +34,7 @@ public:
     const std::string& model() const noexcept { return model_; }
 
 private:
+    Result<bool> read(const Slice& slice);
     void take(std::string_view line);
     void add_error(BatchError error, std::int64_t line);
     bool ends();

@@ -32,16 +32,39 @@ bool is_past(const FileShelf::Stored& file, std::int64_t now_ms) {
     return file.object.expires_at && *file.object.expires_at * 1000 <= now_ms;
 }
 
+struct OpenFd {
+    OpenFd(const fs::path& path, int flags) : fd(::open(path.c_str(), flags | O_CLOEXEC, 0600)) {}
+    ~OpenFd() {
+        if (fd >= 0) {
+            ::close(fd);
+        }
+    }
+    OpenFd(const OpenFd&) = delete;
+    OpenFd& operator=(const OpenFd&) = delete;
+
+    const int fd;  // negative: see errno
+};
+
 }  // namespace
 
-OpenFile::~OpenFile() {
-    ::close(fd_);
+OwnDirectory::~OwnDirectory() {
+    std::error_code ignored;
+    fs::remove_all(path_, ignored);
 }
 
-Result<std::size_t> OpenFile::read(std::int64_t offset, char* out, std::size_t size) const {
+DiskFile::~DiskFile() {
+    std::error_code ignored;
+    fs::remove(path_, ignored);
+}
+
+Result<std::size_t> DiskFile::read(std::int64_t offset, char* out, std::size_t size) const {
+    const OpenFd file(path_, O_RDONLY);
+    if (file.fd < 0) {
+        return io_error("cannot open a stored file");
+    }
     std::size_t got = 0;
     while (got < size) {
-        const ssize_t count = ::pread(fd_, out + got, size - got, offset + static_cast<std::int64_t>(got));
+        const ssize_t count = ::pread(file.fd, out + got, size - got, offset + static_cast<std::int64_t>(got));
         if (count < 0 && errno == EINTR) {
             continue;
         }
@@ -57,7 +80,6 @@ Result<std::size_t> OpenFile::read(std::int64_t offset, char* out, std::size_t s
 }
 
 Draft::~Draft() {
-    ::close(fd_);
     if (!path_.empty()) {
         std::error_code ignored;
         fs::remove(path_, ignored);
@@ -66,40 +88,38 @@ Draft::~Draft() {
 
 Result<void> Draft::append(std::string_view bytes) {
     bytes_ += static_cast<std::int64_t>(bytes.size());
+    // Large pieces go past the buffer: an upload must not be in memory twice.
     if (pending_.empty() && bytes.size() >= kWriteBytes) {
-        // Large pieces go past the buffer: an upload must not be in memory twice.
-        while (!bytes.empty()) {
-            const ssize_t count = ::write(fd_, bytes.data(), bytes.size());
-            if (count < 0 && errno != EINTR) {
-                return io_error("cannot write a file");
-            }
-            bytes.remove_prefix(count > 0 ? static_cast<std::size_t>(count) : 0);
-        }
-        return {};
+        return write(bytes);
     }
     pending_ += bytes;
     return pending_.size() >= kWriteBytes ? flush() : Result<void>{};
 }
 
 Result<void> Draft::flush() {
-    std::string_view rest = pending_;
-    while (!rest.empty()) {
-        const ssize_t count = ::write(fd_, rest.data(), rest.size());
+    return write(std::exchange(pending_, {}));
+}
+
+Result<void> Draft::write(std::string_view bytes) const {
+    if (bytes.empty()) {
+        return {};
+    }
+    const OpenFd file(path_, O_WRONLY | O_APPEND);
+    if (file.fd < 0) {
+        return io_error("cannot open a file that is being written");
+    }
+    while (!bytes.empty()) {
+        const ssize_t count = ::write(file.fd, bytes.data(), bytes.size());
         if (count < 0 && errno != EINTR) {
             return io_error("cannot write a file");
         }
-        rest.remove_prefix(count > 0 ? static_cast<std::size_t>(count) : 0);
+        bytes.remove_prefix(count > 0 ? static_cast<std::size_t>(count) : 0);
     }
-    pending_.clear();
     return {};
 }
 
-FileShelf::~FileShelf() {
-    clear();
-}
-
 Result<void> FileShelf::make_directory() {
-    if (!directory_.empty()) {
+    if (directory_) {
         return {};
     }
     std::error_code ec;
@@ -111,7 +131,7 @@ Result<void> FileShelf::make_directory() {
     if (::mkdtemp(name.data()) == nullptr) {
         return io_error("cannot make a directory in \"" + parent.string() + "\"");
     }
-    directory_ = name;
+    directory_ = std::make_shared<const OwnDirectory>(std::move(name));
     return {};
 }
 
@@ -120,12 +140,12 @@ Result<std::unique_ptr<Draft>> FileShelf::begin() {
     if (Result<void> made = make_directory(); !made) {
         return made.error();
     }
-    fs::path path = directory_ / std::to_string(++number_);
-    const int fd = ::open(path.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
-    if (fd < 0) {
+    fs::path path = directory_->path() / std::to_string(++number_);
+    const OpenFd file(path, O_WRONLY | O_CREAT | O_EXCL);
+    if (file.fd < 0) {
         return io_error("cannot make \"" + path.string() + "\"");
     }
-    return std::make_unique<Draft>(fd, std::move(path));
+    return std::make_unique<Draft>(directory_, std::move(path));
 }
 
 Result<FileObject> FileShelf::put(std::unique_ptr<Draft> draft, Stored stored) {
@@ -142,7 +162,7 @@ Result<FileObject> FileShelf::put(std::unique_ptr<Draft> draft, Stored stored) {
     std::snprintf(digits.data(), digits.size(), "%08llx", static_cast<unsigned long long>(number));
     stored.object.id = "file-fake" + tag_ + digits.data();
     stored.object.bytes = draft->bytes();
-    stored.path = std::exchange(draft->path_, {});
+    stored.bytes = std::make_shared<const DiskFile>(draft->directory_, std::exchange(draft->path_, {}), draft->bytes());
     const FileObject out = stored.object;
     numbers_.emplace(stored.object.id, number);
     files_.emplace(number, std::move(stored));
@@ -158,26 +178,12 @@ std::optional<FileShelf::Stored> FileShelf::find(std::string_view id, std::int64
     return files_.at(number->second);
 }
 
-Result<std::shared_ptr<const OpenFile>> FileShelf::open(std::string_view id, std::int64_t now_ms) const {
-    const std::optional<Stored> file = find(id, now_ms);
-    if (!file) {
-        return fail(Errc::not_found, "there is no such file; upload it again");
-    }
-    const int fd = ::open(file->path.c_str(), O_RDONLY | O_CLOEXEC);
-    if (fd < 0) {
-        return io_error("cannot open \"" + file->path.string() + "\"");
-    }
-    return std::make_shared<const OpenFile>(fd, file->object.bytes);
-}
-
 bool FileShelf::remove(std::string_view id) {
     const std::lock_guard lock(mutex_);
     const auto number = numbers_.find(id);
     if (number == numbers_.end()) {
         return false;
     }
-    std::error_code ignored;
-    fs::remove(files_.at(number->second).path, ignored);
     files_.erase(number->second);
     numbers_.erase(number);
     return true;
@@ -198,11 +204,7 @@ void FileShelf::clear() {
     const std::lock_guard lock(mutex_);
     files_.clear();
     numbers_.clear();
-    std::error_code ignored;
-    if (!directory_.empty()) {
-        fs::remove_all(directory_, ignored);
-        directory_.clear();
-    }
+    directory_.reset();
 }
 
 Result<std::optional<std::string_view>> LineReader::next() {
@@ -239,6 +241,12 @@ Result<std::optional<std::string_view>> LineReader::next() {
             return std::optional(std::string_view(buffer_));
         }
     }
+}
+
+void LineReader::rest() {
+    offset_ -= static_cast<std::int64_t>(buffer_.size() - begin_);
+    std::string().swap(buffer_);
+    begin_ = 0;
 }
 
 }  // namespace eco2::fake

@@ -114,6 +114,19 @@ TEST(BatchLife, cancelled_in_each_state_it_ends_as_cancelled) {
     }
 }
 
+TEST(BatchLife, a_cancel_behind_the_window_executes_nothing_more) {
+    BatchPlan slow = plan();
+    slow.in_progress = seconds(2'000);
+    BatchLife life(slow, kBegin);
+    work(life, kBegin + seconds(900));
+    const BatchLife::Next next = life.next(kBegin + seconds(1'500));
+    EXPECT_EQ(next.todo, Todo::execute);
+    life.executed(next.lines);
+    EXPECT_EQ(life.next(kBegin + seconds(1'500)).todo, Todo::close) << "it expires";
+    EXPECT_TRUE(life.cancel(kBegin + seconds(1'500)));
+    EXPECT_EQ(life.next(kBegin + seconds(1'500)).todo, Todo::close);
+}
+
 TEST(BatchLife, a_cancel_can_lose_the_race_with_completion) {
     BatchPlan racing = plan();
     racing.ignores_cancel = true;
