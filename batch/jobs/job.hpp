@@ -62,6 +62,8 @@ enum class RetryClass {
     limit,      // the provider's queue: again, no attempt counts
 };
 std::string_view name_of(RetryClass retry) noexcept;
+/// Those that items can be tried again by; and "vanished", for shards.
+std::vector<std::string> retry_classes();
 
 /// Sums of money in picousd, 10^-12 USD.
 struct Money {

@@ -503,6 +503,14 @@ Result<std::int64_t> JobFile::retry(const std::string& id,
             return fail(Errc::not_found, "no batch job \"" + id + "\"");
         }
         const auto job = found.number(0, 0);
+        if (std::find(classes.begin(), classes.end(), "vanished") != classes.end()) {
+            const std::string gone = "(SELECT key FROM shards WHERE job = ? AND state = " +
+                                     std::to_string(static_cast<int>(ShardState::vanished)) + ")";
+            execute(open.session(), "UPDATE work SET state = 0, shard = 0 WHERE state = 1 AND shard IN " + gone, job);
+            execute(open.session(), "UPDATE lines SET outcome = 4 WHERE outcome = 0 AND shard IN " + gone, job);
+            execute(open.session(), "UPDATE shards SET state = ?, reserved = 0, next_ns = 0 WHERE key IN " + gone,
+                    static_cast<int>(ShardState::settled), job);
+        }
         // What failed before anything was asked (a broken photo) fails again.
         std::string where = " WHERE job = ? AND state = 3 AND retry <> 0";
         std::string list;
@@ -542,6 +550,22 @@ Result<void> JobFile::reopen(const std::string& id) {
     return write_unfenced([&](Connection& open) -> Result<void> {
         execute(open.session(), "UPDATE jobs SET state = 1, reason = '' WHERE id = ? AND state = 2", id);
         return {};
+    });
+}
+
+Result<void> JobFile::set_cap(const std::string& id, std::int64_t cap) {
+    return write_unfenced([&](Connection& open) -> Result<void> {
+        execute(open.session(), "UPDATE jobs SET cap = ? WHERE id = ?", cap, id);
+        return {};
+    });
+}
+
+Result<bool> JobFile::is_sent(std::int64_t job) {
+    return with([&](Connection& open) -> Result<bool> {
+        const Rows ready(open.session(), "SELECT count(*) FROM work WHERE job = ? AND state = 0", job);
+        const Rows shards(open.session(), "SELECT count(*) FROM shards WHERE job = ? AND state < ?", job,
+                          static_cast<int>(ShardState::submitted));
+        return ready.number(0, 0) == 0 && shards.number(0, 0) == 0;
     });
 }
 

@@ -165,6 +165,9 @@ public:
     /// Failed items with one of these classes or ids (both empty: all) wait again. How many.
     Result<std::int64_t> retry(const std::string& id, const std::vector<std::string>& classes, const std::vector<std::string>& ids);
     Result<void> reopen(const std::string& id);  ///< paused -> open
+    Result<void> set_cap(const std::string& id, std::int64_t cap);
+    /// No request is ready or on its way to the provider: all that can be is there.
+    Result<bool> is_sent(std::int64_t job);
     Result<std::vector<std::int64_t>> asked_cancels();
     Result<void> set_job(std::int64_t job, JobState state, const std::string& reason, std::int64_t ended_ns = 0);
     Result<void> set_exported(std::int64_t job);

@@ -202,7 +202,7 @@ Result<bool> Machine::work_on(const JobRow& job, const std::vector<Shard>& shard
     for (const auto& shard : shards) {
         const bool is_held = job.state == JobState::paused && !is_with_provider(shard.state) && !is_over(shard) &&
                              shard.state != ShardState::downloading && shard.state != ShardState::ingesting;
-        if (is_held || shard.state == ShardState::vanished) {
+        if (is_held || (shard.state == ShardState::vanished && job.state != JobState::cancelling)) {
             continue;
         }
         if (shard.next_ns > now && shard.next_ns <= latest) {

@@ -53,7 +53,7 @@ Result<void> Machine::step(const JobRow& job, Task& task, Shard shard) {
         case ShardState::abandoned: return clean(task, std::move(shard));
         case ShardState::vanished: break;
     }
-    return {};
+    return abandon(shard);  // the job is cancelled, and nobody can say more
 }
 
 /// Writes the file under a temporary name first: a file of the right name is whole.

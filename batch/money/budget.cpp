@@ -36,8 +36,8 @@ Result<void> Budget::reserve(std::string_view shard, std::int64_t worst) {
     }
     if (const auto lacking = missing(shard, worst); lacking != 0) {
         return fail(Errc::budget_exceeded,
-                    "the next batch may cost " + usd_text(worst) + " USD, " + usd_text(lacking) + " more than is left: cap " +
-                        usd_text(limit()) + ", booked " + usd_text(booked_) + ", reserved " + usd_text(reserved_) +
+                    "the next batch may cost " + rounded_usd(worst) + " USD, " + rounded_usd(lacking) + " more than is left: cap " +
+                        rounded_usd(limit()) + ", booked " + rounded_usd(booked_) + ", reserved " + rounded_usd(reserved_) +
                         "; wait for what is under way to be settled, or raise the cap");
     }
     auto& share = shards_.try_emplace(std::string(shard)).first->second;
@@ -77,8 +77,8 @@ Result<void> Budget::set_cap(std::int64_t cap_picousd) {
     const auto bound = reserved_ + booked_;
     if (cap != 0 && cap < bound) {
         return fail(Errc::budget_exceeded,
-                    "a cap of " + usd_text(cap) + " USD is less than what is booked (" + usd_text(booked_) +
-                        ") and reserved (" + usd_text(reserved_) + "); the least is " + usd_text(bound));
+                    "a cap of " + rounded_usd(cap) + " USD is less than what is booked (" + rounded_usd(booked_) +
+                        ") and reserved (" + rounded_usd(reserved_) + "); the least is " + rounded_usd(bound));
     }
     cap_ = cap;
     absorb();

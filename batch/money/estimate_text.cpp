@@ -31,7 +31,7 @@ std::string hours(std::chrono::seconds time) {
 }
 
 std::string usd(const Stage& stage, std::int64_t picousd) {
-    return stage.is_priced ? usd_text(picousd) : "not known";
+    return stage.is_priced ? rounded_usd(picousd) : "not known";
 }
 
 struct Row {
@@ -69,7 +69,7 @@ json::object to_json(const Range& range) {
 }
 
 json::object usd_json(const Range& range) {
-    return {{"low", usd_text(range.low)}, {"expected", usd_text(range.expected)}, {"high", usd_text(range.high)}};
+    return {{"low", rounded_usd(range.low)}, {"expected", rounded_usd(range.expected)}, {"high", rounded_usd(range.high)}};
 }
 
 json::object to_json(const Stage& stage) {

@@ -68,7 +68,7 @@ Result<void> PriceList::check_known(std::string_view provider, std::string_view 
                     "\", so that a job cannot be kept within a sum; add a [[prices.model]], or give the job no cap");
 }
 
-std::string usd_text(std::int64_t picousd) {
+std::string rounded_usd(std::int64_t picousd) {
     constexpr std::int64_t kMicro = 1'000'000;  // picousd a micro-USD, and micro-USD a USD
     constexpr std::int64_t kCent = 10'000;
     const bool is_negative = picousd < 0;

@@ -54,6 +54,6 @@ private:
 };
 
 /// "12.3457", in USD, rounded up: four decimals, six below a cent.
-std::string usd_text(std::int64_t picousd);
+std::string rounded_usd(std::int64_t picousd);
 
 }  // namespace eco2::batch

@@ -1,3 +1,4 @@
+#include "app/command_line.hpp"
 #include "app/commands.hpp"
 #include "fake_provider/fault_models.hpp"
 #include "runtime/version.hpp"
@@ -14,18 +15,9 @@
 
 namespace {
 
+using eco2::app::add_common;
+using eco2::app::add_json;
 using eco2::app::CommonOptions;
-
-void add_common(CLI::App& command, CommonOptions& common) {
-    command.add_option("--config", common.config_file, "Configuration file (default: share/eco2/eco2.toml beside the program)");
-    command.add_option(
-        "--data", common.overrides.data_dir, "Directory for what must survive: rules, grants (default: ECO2_DATA or ./data)");
-    command.add_option("--log-level", common.overrides.log_level, "debug, info, warn or error");
-}
-
-void add_json(CLI::App& command, CommonOptions& common) {
-    command.add_flag("--json", common.is_json, "Output for scripts");
-}
 
 void add_serve(CLI::App& app, CommonOptions& common, int& exit_code) {
     auto* command = app.add_subcommand("serve", "Serve pipelines over HTTP and SSE until SIGTERM, then drain");
@@ -299,6 +291,7 @@ int main(int argc, char** argv) {
         int exit_code = eco2::app::kOk;
         add_serve(app, common, exit_code);
         add_scan(app, common, exit_code);
+        eco2::app::add_batch(app, common, exit_code);
         add_config(app, common, exit_code);
         add_rules(app, common, exit_code);
         add_reload(app, common, exit_code);

@@ -46,7 +46,7 @@ LIBRARIES = {
     "libjwt": (r"jwt\.h", ["core/app/jwt_verifier.cpp", "tests/unit/app/jwt_verifier_test.cpp"]),
     "libvips": (r"vips/", ["core/intake/", "tests/unit/intake/", "tests/bench/photo_cost.cpp"]),
     "RapidJSON": (r"rapidjson/", ["core/base/json_schema.cpp"]),
-    "CLI11": (r"CLI/", ["core/app/main.cpp", "tests/bench/"]),
+    "CLI11": (r"CLI/", ["core/app/main.cpp", "core/app/command_line", "tests/bench/"]),
     "Boost.JSON in the SDK": (r"boost/json", ["core/", "batch/", "plugins/", "tests/", "sdk/include/eco2/plugin/json.hpp"]),
 }
 

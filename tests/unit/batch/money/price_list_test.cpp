@@ -94,15 +94,15 @@ TEST(PriceList, a_model_without_a_price_has_none) {
 }
 
 TEST(UsdText, is_rounded_up_to_four_decimals_and_six_below_a_cent) {
-    EXPECT_EQ(usd_text(0), "0.0000");
-    EXPECT_EQ(usd_text(1), "0.000001");
-    EXPECT_EQ(usd_text(9'999'000'000), "0.009999");
-    EXPECT_EQ(usd_text(10'000'000'000), "0.0100");
-    EXPECT_EQ(usd_text(10'000'000'001), "0.0101");
-    EXPECT_EQ(usd_text(12'345'678'900'000), "12.3457");
-    EXPECT_EQ(usd_text(999'999'999'999'999), "1000.0000");
-    EXPECT_EQ(usd_text(-2'500'000'000'000), "-2.5000");
-    EXPECT_EQ(usd_text(std::numeric_limits<std::int64_t>::min()).front(), '-');
+    EXPECT_EQ(rounded_usd(0), "0.0000");
+    EXPECT_EQ(rounded_usd(1), "0.000001");
+    EXPECT_EQ(rounded_usd(9'999'000'000), "0.009999");
+    EXPECT_EQ(rounded_usd(10'000'000'000), "0.0100");
+    EXPECT_EQ(rounded_usd(10'000'000'001), "0.0101");
+    EXPECT_EQ(rounded_usd(12'345'678'900'000), "12.3457");
+    EXPECT_EQ(rounded_usd(999'999'999'999'999), "1000.0000");
+    EXPECT_EQ(rounded_usd(-2'500'000'000'000), "-2.5000");
+    EXPECT_EQ(rounded_usd(std::numeric_limits<std::int64_t>::min()).front(), '-');
 }
 
 }  // namespace
