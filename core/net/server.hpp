@@ -5,6 +5,7 @@
 
 #include <chrono>
 #include <cstddef>
+#include <cstdint>
 #include <functional>
 #include <memory>
 #include <string>
@@ -31,6 +32,7 @@ struct ServerResponse {
     int status = 200;
     std::vector<std::pair<std::string, std::string>> headers;  // content-length, connection and date are the server's
     std::string body;
+    std::int64_t streamed_bytes = -1;  // of a body that a source will give; -1: not known beforehand
 };
 
 /// Tells a session that its BodySource may have more. Lifetime: as long as the source. Thread: the session's.
@@ -64,7 +66,8 @@ public:
     virtual ~ServerExchange() = default;
     virtual ServerRequest& request() noexcept = 0;
     virtual void respond(ServerResponse response) = 0;
-    /// `head.body` is ignored. HTTP/1.1: chunked; HTTP/1.0: until close.
+    /// `head.body` is ignored. HTTP/1.1: chunked, or `head.streamed_bytes` as a content-length: a source that gives fewer ends
+    /// the connection, and what it gives beyond is left out. HTTP/1.0: until close.
     virtual void stream(ServerResponse head,
                         std::unique_ptr<BodySource> source,
                         std::chrono::milliseconds keep_alive_interval) = 0;

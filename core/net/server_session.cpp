@@ -6,6 +6,7 @@
 
 #include <boost/asio/post.hpp>
 
+#include <algorithm>
 #include <array>
 #include <cstdio>
 #include <utility>
@@ -280,7 +281,14 @@ void ServerSession::stream(ServerResponse head, std::unique_ptr<BodySource> sour
     }
     const auto callback = std::exchange(gone_callback_, nullptr);
     keeps_alive_ = keeps_alive_ && !worker_->shared().is_draining;
-    const ResponseFraming framing{.content_length = std::nullopt, .is_chunked = !is_http_1_0_, .keeps_alive = keeps_alive_};
+    ResponseFraming framing{.content_length = std::nullopt, .is_chunked = false, .keeps_alive = keeps_alive_};
+    source_bytes_left_ = head.streamed_bytes;
+    if (source_bytes_left_ >= 0) {
+        framing.content_length = static_cast<std::size_t>(source_bytes_left_);
+    } else {
+        framing.is_chunked = !is_http_1_0_;
+    }
+    is_chunked_ = framing.is_chunked;
     // The head waits for the first pull, to leave in one packet with it.
     append_response_head(output_, head, framing);
     if (is_head_request_ || !may_have_body(head.status)) {
@@ -298,7 +306,8 @@ void ServerSession::stream_raw(std::unique_ptr<BodySource> source, bool resets) 
     }
     const auto callback = std::exchange(gone_callback_, nullptr);
     keeps_alive_ = false;
-    is_http_1_0_ = true;  // a body without framing, until close
+    is_chunked_ = false;
+    source_bytes_left_ = -1;
     ends_with_reset_ = resets;
     quiet_interval_ = std::chrono::milliseconds(0);
     start_source(std::move(source));
@@ -348,13 +357,16 @@ void ServerSession::pump() {
     wants_pull_ = false;
     std::string data = worker_->take_scratch();
     has_ended_ = source_->pull(data) == BodySource::Pull::ended;
+    if (source_bytes_left_ >= 0) {
+        count_source(data);
+    }
     if (state_ == State::streaming) {
         std::string out = std::exchange(output_, {});
         append_chunk(out, data);
         worker_->give_scratch(std::move(data));
         if (has_ended_) {
             source_.reset();
-            out += is_http_1_0_ ? "" : "0\r\n\r\n";
+            out += is_chunked_ ? "0\r\n\r\n" : "";
         }
         // A wake without news must not put off the sign of life.
         if (!out.empty() || has_ended_) {
@@ -363,9 +375,19 @@ void ServerSession::pump() {
     }
 }
 
+/// Holds a source to the length that the head has told.
+void ServerSession::count_source(std::string& data) {
+    data.resize(std::min(data.size(), static_cast<std::size_t>(source_bytes_left_)));
+    source_bytes_left_ -= static_cast<std::int64_t>(data.size());
+    keeps_alive_ = keeps_alive_ && (!has_ended_ || source_bytes_left_ == 0);
+}
+
 void ServerSession::stay_quiet() {
     std::string data;
     source_->on_quiet(data);
+    if (source_bytes_left_ >= 0) {
+        count_source(data);
+    }
     if (state_ != State::streaming) {
         return;
     }
@@ -375,7 +397,7 @@ void ServerSession::stay_quiet() {
 }
 
 void ServerSession::append_chunk(std::string& out, std::string_view data) const {
-    if (data.empty() || is_http_1_0_) {
+    if (data.empty() || !is_chunked_) {
         out += data;
         return;
     }

@@ -6,6 +6,7 @@
 #include "net/transport.hpp"
 
 #include <chrono>
+#include <cstdint>
 #include <functional>
 #include <memory>
 #include <string>
@@ -57,6 +58,7 @@ private:
     void on_sent();
     void start_source(std::unique_ptr<BodySource> source);
     void pump();
+    void count_source(std::string& data);
     void stay_quiet();
     void append_chunk(std::string& out, std::string_view data) const;
     void finish_reply();
@@ -77,12 +79,14 @@ private:
     std::unique_ptr<BodySource> source_;
     std::function<void()> gone_callback_;
     std::chrono::milliseconds quiet_interval_{0};
+    std::int64_t source_bytes_left_ = -1;  // -1: not known
     std::size_t lingered_bytes_ = 0;
 
     State state_ = State::reading;
     bool keeps_alive_ = true;
     bool is_head_request_ = false;
     bool is_http_1_0_ = false;
+    bool is_chunked_ = false;
     bool ends_with_reset_ = false;
     bool is_waiting_to_read_ = false;
     bool is_waiting_to_write_ = false;

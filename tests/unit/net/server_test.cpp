@@ -133,6 +133,9 @@ protected:
             threads_.post([exchange](TaskFate) { exchange->respond({200, {}, "later"}); });
         } else if (path == "/stream") {
             stream(*exchange, 3, "part;", true);
+        } else if (path == "/measured" || path == "/short" || path == "/long") {
+            const std::int64_t bytes = path == "/measured" ? 15 : path == "/short" ? 16 : 12;
+            exchange->stream({200, {}, {}, bytes}, std::make_unique<PartSource>(seen_, 3, "part;", true), 50ms);
         } else if (path == "/endless") {
             stream(*exchange, 1, "first", false);
         } else if (path == "/flood") {
@@ -381,6 +384,22 @@ TEST_F(ServerTest, a_stream_comes_in_chunks_and_the_connection_lives_on) {
     }
     EXPECT_TRUE(eventually([&] { return seen_.sources_destroyed == 3; }));
     EXPECT_EQ(seen_.sources_gone, 0);
+}
+
+TEST_F(ServerTest, a_stream_whose_length_is_known_is_held_to_it) {
+    start();
+    RawSocket socket = connect();
+    for (int i = 0; i < 3; ++i) {
+        socket.send("GET /measured HTTP/1.1\r\nHost: h\r\n\r\n");
+        const std::string answer = socket.read_response();
+        EXPECT_NE(answer.find("content-length: 15\r\n"), std::string::npos) << answer;
+        EXPECT_TRUE(answer.ends_with("\r\n\r\npart;part;part;")) << answer;
+        socket.send("GET /long HTTP/1.1\r\nHost: h\r\n\r\n");
+        EXPECT_TRUE(socket.read_response().ends_with("\r\n\r\npart;part;pa")) << "no byte beyond what was told";
+    }
+    socket.send("GET /short HTTP/1.1\r\nHost: h\r\n\r\n");
+    EXPECT_TRUE(socket.read_to_end().ends_with("content-length: 16\r\n\r\npart;part;part;")) << "the end tells";
+    EXPECT_TRUE(ask("GET /measured HTTP/1.0\r\n\r\n").ends_with("\r\n\r\npart;part;part;"));
 }
 
 TEST_F(ServerTest, a_quiet_stream_shows_signs_of_life) {
