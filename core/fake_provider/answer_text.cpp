@@ -81,18 +81,21 @@ std::string vision_text(const ChatRequest& request, const ClassName& name, const
     append_list(out, tags);
     out += ",\"meta\":{\"user_input\":";
     append_quoted(out, request.user_text);
-    out += "}}";
+    out += '}';
+    out += request.more_members;
+    out += '}';
     return out;
 }
 
 /// user_answer first, as the schema orders it and as a model under a strict schema would write it.
-std::string recycling_text(const std::vector<std::string>& insufficiencies) {
+std::string recycling_text(const ChatRequest& request, const std::vector<std::string>& insufficiencies) {
     std::string out = "{\"user_answer\":";
     append_quoted(out, kMadeUp);
     out += ",\"disposal_steps\":";
     out += kSteps;
     out += ",\"insufficiencies\":";
     append_list(out, insufficiencies);
+    out += request.more_members;
     out += '}';
     return out;
 }
@@ -110,7 +113,7 @@ std::string answer_text(const ChatRequest& request, const Answers& answers, std:
             const std::string& name = answers.classes[index % answers.classes.size()];
             return vision_text(request, split_class(name), answers.situation_tags);
         }
-        case AnswerKind::answer: return recycling_text(answers.insufficiencies);
+        case AnswerKind::answer: return recycling_text(request, answers.insufficiencies);
         case AnswerKind::schema: return sample_of_schema(request.schema, !request.tool.empty());
         case AnswerKind::plain: break;
     }

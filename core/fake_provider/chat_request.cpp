@@ -2,6 +2,7 @@
 
 #include "base/limits.hpp"
 #include "base/text.hpp"
+#include "fake_provider/schema_sample.hpp"
 
 #include <boost/json/array.hpp>
 #include <boost/json/monotonic_resource.hpp>
@@ -11,6 +12,7 @@
 #include <boost/json/value.hpp>
 
 #include <cstring>
+#include <initializer_list>
 #include <optional>
 
 namespace eco2::fake {
@@ -316,15 +318,24 @@ private:
         const auto asks_for = [&](std::string_view key) { return properties != nullptr && properties->contains(key); };
         if (name == "vision" || asks_for("classification")) {
             out_.kind = AnswerKind::vision;
+            add_missing(schema, {"classification", "situation_tags", "meta"});
             if (asks_for("classification")) {
                 read_class_keys(object_at(*properties, "classification"));
             }
         } else if (name == "answer" || asks_for("user_answer")) {
             out_.kind = AnswerKind::answer;
+            add_missing(schema, {"user_answer", "disposal_steps", "insufficiencies"});
         } else if (schema != nullptr) {
             out_.kind = AnswerKind::schema;
         }
         return out_.kind;
+    }
+
+    /// `written`: what such an answer has in any case.
+    void add_missing(const json::object* schema, std::initializer_list<std::string_view> written) {
+        if (schema != nullptr) {
+            out_.more_members = sample_of_missing(*schema, written);
+        }
     }
 
     void read_class_keys(const json::object* classification) {

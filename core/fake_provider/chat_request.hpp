@@ -52,8 +52,9 @@ struct ChatRequest {
     bool is_stream = false;
     bool wants_usage = false;  // stream_options.include_usage
     AnswerKind kind = AnswerKind::plain;
-    std::string schema;  // JSON text, of AnswerKind::schema or of the tool's input
-    std::string tool;    // the tool that the answer is the input of; empty: none
+    std::string schema;        // JSON text, of AnswerKind::schema or of the tool's input
+    std::string tool;          // the tool that the answer is the input of; empty: none
+    std::string more_members;  // of a vision or answer reply: what else its schema requires, `,"echo":"T"`
     ClassKeys class_keys;
     std::string user_text;         // start of the last user message's text
     std::uint64_t photo_hash = 0;  // of the image's URL or data URL; of the texts where there is no image

@@ -152,4 +152,26 @@ std::string sample_of_schema(std::string_view schema_json, bool fills_all) {
     return ec ? "{}" : json::serialize(Sampler(root, fills_all).sample(root, 0));
 }
 
+std::string sample_of_missing(const json::object& schema, std::initializer_list<std::string_view> known) {
+    const json::value* required = schema.if_contains("required");
+    const json::array* names = required != nullptr ? required->if_array() : nullptr;
+    json::array missing;
+    for (const json::value& name : names != nullptr ? *names : json::array()) {
+        const std::string_view text =
+            name.is_string() ? std::string_view(name.get_string().data(), name.get_string().size()) : std::string_view();
+        if (name.is_string() && std::find(known.begin(), known.end(), text) == known.end()) {
+            missing.push_back(name);
+        }
+    }
+    if (missing.empty()) {
+        return {};
+    }
+    json::object rest = schema;
+    rest["required"] = std::move(missing);
+    const json::value root(std::move(rest));
+    const json::value sample = Sampler(root, false).sample(root, 0);
+    const std::string text = sample.is_object() ? json::serialize(sample) : std::string();
+    return text.size() > 2 ? "," + text.substr(1, text.size() - 2) : std::string();
+}
+
 }  // namespace eco2::fake

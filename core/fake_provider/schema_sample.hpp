@@ -1,5 +1,8 @@
 #pragma once
 
+#include <boost/json/object.hpp>
+
+#include <initializer_list>
 #include <string>
 #include <string_view>
 
@@ -12,5 +15,9 @@ namespace eco2::fake {
 ///
 /// Limits: nesting and size are bounded; beyond the bound values are null. A schema that cannot be read gives "{}".
 std::string sample_of_schema(std::string_view schema_json, bool fills_all = false);
+
+/// The properties that an object's schema requires and `known` does not name, sampled in the same way, each behind a comma, as
+/// they would be put at an object's end: `,"echo":"T"`. Limits alike.
+std::string sample_of_missing(const boost::json::object& schema, std::initializer_list<std::string_view> known);
 
 }  // namespace eco2::fake
