@@ -4,6 +4,7 @@
 
 #include <boost/json.hpp>
 
+#include <algorithm>
 #include <array>
 #include <utility>
 
@@ -89,8 +90,11 @@ Errc errc_of(CallFamily family, eco2_status status, FaultClass fault, std::strin
     return status == ECO2_DEADLINE_EXCEEDED ? Errc::provider_timeout : provider_errc(fault, code);
 }
 
-/// One line of UTF-8: it goes into the client's JSON.
-std::string clean(std::string_view text) {
+constexpr eco2_error kNoError = {sizeof(eco2_error), ECO2_INTERNAL, ECO2_CLASS_PROVIDER_FAULT, 0, 0, 0, -1, {}, {}};
+
+}  // namespace
+
+std::string one_line(std::string_view text) {
     std::string out = shorten(text, kMessageBytesMax);
     const bool is_utf8 = is_valid_utf8(out);
     for (char& letter : out) {
@@ -104,10 +108,6 @@ std::string clean(std::string_view text) {
     return out;
 }
 
-constexpr eco2_error kNoError = {sizeof(eco2_error), ECO2_INTERNAL, ECO2_CLASS_PROVIDER_FAULT, 0, 0, 0, -1, {}, {}};
-
-}  // namespace
-
 std::int64_t abi_time(Clock::Monotonic time) noexcept {
     return std::chrono::duration_cast<std::chrono::nanoseconds>(time.time_since_epoch()).count();
 }
@@ -118,10 +118,11 @@ Clock::Monotonic time_of_abi(std::int64_t monotonic_ns) noexcept {
 
 Usage usage_of(const eco2_usage& usage) noexcept {
     const AbiView<eco2_usage> view(&usage, {sizeof(eco2_usage), 0, -1, -1, -1, -1});
-    return {.input_tokens = view->input_tokens,
-            .output_tokens = view->output_tokens,
-            .cached_input_tokens = view->cached_input_tokens,
-            .reasoning_tokens = view->reasoning_tokens,
+    const auto count = [](std::int64_t tokens) { return std::max<std::int64_t>(tokens, -1); };
+    return {.input_tokens = count(view->input_tokens),
+            .output_tokens = count(view->output_tokens),
+            .cached_input_tokens = count(view->cached_input_tokens),
+            .reasoning_tokens = count(view->reasoning_tokens),
             .is_estimated = (view->flags & ECO2_USAGE_ESTIMATED) != 0};
 }
 
@@ -174,8 +175,8 @@ std::string_view status_name(eco2_status status) noexcept {
 
 std::string describe(eco2_status status, const eco2_error* error) {
     const AbiView<eco2_error> view(error, kNoError);
-    std::string text = view ? clean(text_of(view->code)) : std::string{};
-    const std::string message = view ? clean(text_of(view->message)) : std::string{};
+    std::string text = view ? one_line(text_of(view->code)) : std::string{};
+    const std::string message = view ? one_line(text_of(view->message)) : std::string{};
     if (!text.empty() && !message.empty()) {
         text += ": ";
     }
@@ -193,12 +194,12 @@ CallError call_error_of(CallFamily family, eco2_status status, const eco2_error*
     const auto code = view ? text_of(view->code) : std::string_view{};
     const auto errc = errc_of(family, status, out.fault, code);
     const bool says_it_twice = view && info(errc).name == code && !text_of(view->message).empty();
-    out.error = Error{errc, says_it_twice ? clean(text_of(view->message)) : describe(status, error), -1};
+    out.error = Error{errc, says_it_twice ? one_line(text_of(view->message)) : describe(status, error), -1};
     out.is_retryable = info(out.error.code).is_retryable;
     if (view) {
         out.error.retry_after_ms = view->retry_after_ms < 0 ? -1 : static_cast<long>(view->retry_after_ms);
         out.upstream_http_status = view->upstream_http_status;
-        out.upstream_code = clean(code);
+        out.upstream_code = one_line(code);
         out.is_retryable = (view->flags & ECO2_ERROR_RETRYABLE) != 0;
     }
     return out;

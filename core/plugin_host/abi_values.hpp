@@ -9,6 +9,7 @@
 #include <algorithm>
 #include <cstring>
 #include <optional>
+#include <string>
 #include <string_view>
 
 /// Between the ABI's values and ours: every rule about struct_size, null and unknown numbers is here.
@@ -49,6 +50,9 @@ private:
     const T* value_ = nullptr;
     T copy_;  // written only where the other side's struct is shorter: this is made for every delta
 };
+
+/// A plugin's words on one line of UTF-8, shortened: they go into clients' JSON and into logs.
+std::string one_line(std::string_view text);
 
 std::int64_t abi_time(Clock::Monotonic time) noexcept;
 Clock::Monotonic time_of_abi(std::int64_t monotonic_ns) noexcept;

@@ -128,6 +128,11 @@ Result<void> Instance::take_interfaces() {
 }
 
 Result<void> Instance::read_capabilities() {
+    if (batch_provider_) {
+        if (auto read = batch_provider_->read_capabilities(); !read) {
+            return read;
+        }
+    }
     if (!provider_ || info_table_ == nullptr) {
         return {};
     }
@@ -168,6 +173,13 @@ Result<void> Instance::take_interface(const std::string& id, const void* raw) {
         is_whole = table != nullptr && table->order != nullptr;
         if (is_whole) {
             router_.emplace(context_, *table);
+        }
+    } else if (id == ECO2_BATCH_PROVIDER_ID) {
+        const auto* table = table_of<eco2_batch_provider>(raw);
+        is_whole = table != nullptr && table->describe != nullptr && table->encode_line != nullptr &&
+                   table->read_line != nullptr && table->write_step != nullptr && table->read_reply != nullptr;
+        if (is_whole) {
+            batch_provider_.emplace(context_, *table);
         }
     } else if (id == ECO2_PROVIDER_INFO_ID) {
         info_table_ = table_of<eco2_provider_info>(raw);

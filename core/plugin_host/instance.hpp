@@ -1,5 +1,6 @@
 #pragma once
 
+#include "plugin_host/batch_provider.hpp"
 #include "plugin_host/calls.hpp"
 #include "plugin_host/instance_context.hpp"
 #include "plugin_host/instance_state.hpp"
@@ -45,6 +46,7 @@ public:
     RuleStoreDoor* rule_store() noexcept { return rule_store_ ? &*rule_store_ : nullptr; }
     RewardDoor* reward() noexcept { return reward_ ? &*reward_ : nullptr; }
     RouterDoor* router() noexcept { return router_ ? &*router_ : nullptr; }
+    BatchProviderDoor* batch_provider() noexcept { return batch_provider_ ? &*batch_provider_ : nullptr; }
 
 private:
     Result<void> check_config() const;
@@ -73,6 +75,7 @@ private:
     std::optional<PluginRuleStore> rule_store_;
     std::optional<PluginReward> reward_;
     std::optional<PluginRouter> router_;
+    std::optional<PluginBatchProvider> batch_provider_;
     std::atomic<InstanceState> state_{InstanceState::loaded};
 };
 

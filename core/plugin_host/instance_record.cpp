@@ -16,6 +16,7 @@ public:
     RuleStoreDoor* rule_store() noexcept override { return record_->instance->rule_store(); }
     RewardDoor* reward() noexcept override { return record_->instance->reward(); }
     RouterDoor* router() noexcept override { return record_->instance->router(); }
+    BatchProviderDoor* batch_provider() noexcept override { return record_->instance->batch_provider(); }
 
 private:
     const RecordPtr record_;

@@ -361,6 +361,10 @@ RouterDoor* PluginHost::router(std::string_view instance_id) noexcept {
     return impl_->door(instance_id, &Instance::router);
 }
 
+BatchProviderDoor* PluginHost::batch_provider(std::string_view instance_id) noexcept {
+    return impl_->door(instance_id, &Instance::batch_provider);
+}
+
 std::vector<InstanceStatus> PluginHost::status() const {
     return impl_->status();
 }

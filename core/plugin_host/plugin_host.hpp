@@ -4,6 +4,7 @@
 #include "base/executor.hpp"
 #include "base/log.hpp"
 #include "base/result.hpp"
+#include "model/batch_provider.hpp"
 #include "model/calls.hpp"
 #include "model/http_client.hpp"
 
@@ -107,6 +108,7 @@ public:
     virtual RuleStoreDoor* rule_store() noexcept = 0;
     virtual RewardDoor* reward() noexcept = 0;
     virtual RouterDoor* router() noexcept = 0;
+    virtual BatchProviderDoor* batch_provider() noexcept = 0;
 };
 using SharePtr = std::shared_ptr<InstanceShare>;
 
@@ -144,6 +146,7 @@ public:
     RuleStoreDoor* rule_store(std::string_view instance_id) noexcept;
     RewardDoor* reward(std::string_view instance_id) noexcept;
     RouterDoor* router(std::string_view instance_id) noexcept;
+    BatchProviderDoor* batch_provider(std::string_view instance_id) noexcept;
 
     std::vector<InstanceStatus> status() const;
 

@@ -2,15 +2,12 @@
 
 #include "base/result.hpp"
 #include "plugin_host/instance_context.hpp"
+#include "plugin_host/outgoing_headers.hpp"
 
 #include <eco2/abi/services.h>
 
-#include <cstdint>
 #include <mutex>
-#include <string>
-#include <string_view>
 #include <unordered_set>
-#include <vector>
 
 namespace eco2::plugin_host {
 
@@ -42,11 +39,9 @@ private:
 
     eco2_status accept(HttpRequest request, const eco2_http_handler& handler, eco2_http_call** out);
     Result<HttpRequest> read(const eco2_http_request& request) const;
-    Result<std::string> with_key(std::string_view value, std::uint64_t key, std::string_view url) const;
-    Result<void> check_key_target(std::string_view url) const;
 
     InstanceContext& context_;
-    std::vector<std::string> key_origins_;
+    OutgoingHeaders outgoing_;
     eco2_http_service table_;
     std::mutex mutex_;
     std::unordered_set<HttpExchange*> open_;

@@ -130,7 +130,8 @@ TEST_F(PluginList, names_what_ships) {
         EXPECT_FALSE(plugin.at("interfaces").as_array().empty());
     }
     EXPECT_EQ(ids,
-              (std::set<std::string>{"anthropic", "gemini", "multi_provider", "openai", "rules_sqlite", "reward_character"}));
+              (std::set<std::string>{
+                  "anthropic", "gemini", "multi_provider", "openai", "openai_batch", "rules_sqlite", "reward_character"}));
     for (const auto& id : ids) {
         EXPECT_TRUE(text.shows(id)) << text;
     }

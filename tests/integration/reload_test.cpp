@@ -109,7 +109,7 @@ TEST_F(Reload, unchanged_configuration_keeps_every_instance) {
     EXPECT_EQ(report.generation, 2U);
     EXPECT_EQ(report.started, Texts());
     EXPECT_EQ(report.stopping, Texts());
-    EXPECT_EQ(report.kept, Texts({"openai", "rules_sqlite", "plant_rules", "reward_character"}));
+    EXPECT_EQ(report.kept, Texts({"openai", "openai_batch", "rules_sqlite", "plant_rules", "reward_character"}));
     EXPECT_EQ(report.needs_restart, Texts());
     EXPECT_TRUE(is_whole(classify(kUrlBody)));
     EXPECT_EQ(metric("eco2_config_generation"), 2);

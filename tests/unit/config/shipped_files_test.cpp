@@ -43,11 +43,13 @@ const Node* find(const Node& root, const std::string& path) {
 TEST(ShippedFiles, eco2_toml_loads_with_an_empty_environment) {
     const auto config = load_host_config(kShipped / "eco2.toml", kNothing, {{}, "/srv/data", {}});
     ASSERT_TRUE(config) << config.error().detail;
-    ASSERT_EQ(config->plugins.size(), 4U);
+    ASSERT_EQ(config->plugins.size(), 5U);
     EXPECT_EQ(config->plugins[0].id, "openai");
     EXPECT_EQ(config->plugins[0].config_json, R"({"base_url":"https://api.openai.com/v1"})");
     EXPECT_EQ(config->plugins[0].keys.at(0).value, std::nullopt);
-    EXPECT_EQ(config->plugins[1].config_json,
+    EXPECT_EQ(config->plugins[1].id, "openai_batch");
+    EXPECT_FALSE(config->plugins[1].is_required) << "serving needs no batches";
+    EXPECT_EQ(config->plugins[2].config_json,
               R"({"database":"/srv/data/rules.db","seed_directory":")" + (kShipped / "data/rules").string() + R"("})");
 }
 
