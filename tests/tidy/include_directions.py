@@ -38,7 +38,7 @@ LIBRARIES = {
     "Beast": (r"boost/beast", ["core/net/"]),
     "Asio": (r"boost/asio", ["core/net/", "tests/"]),
     "Boost.DLL": (r"boost/dll", ["core/plugin_host/loaded_library.cpp"]),
-    "Poco": (r"Poco/", ["core/store/", "batch/", "plugins/rules_sqlite/", "tests/unit/store/", "tests/unit/plugins/rules_sqlite/"]),
+    "Poco": (r"Poco/", ["core/store/", "batch/", "plugins/rules_sqlite/", "tests/unit/batch/wire/", "tests/unit/store/", "tests/unit/plugins/rules_sqlite/"]),
     "toml++": (r"toml\+\+|toml\.hpp|toml\+\+/", ["core/config/", "core/plugin_host/manifest.cpp"]),
     "spdlog": (r"spdlog/", ["core/observe/"]),
     "prometheus-cpp": (r"prometheus/", ["core/observe/"]),
