@@ -110,7 +110,7 @@ Result<Estimate> preview(BatchHost& batch,
             if (walk.end != ItemWalk::End::asks) {
                 continue;
             }
-            auto line = provider.encode_line(*walk.request, {});
+            auto line = provider.encode_line(*walk.request, "content");
             auto tokens = line ? estimate_tokens(*walk.request, guess) : Result<RequestTokens>(line.error());
             if (!tokens) {
                 return tokens.error();
@@ -130,7 +130,7 @@ Result<Estimate> preview(BatchHost& batch,
             }
             const auto prompt = prepare_infer(stage, sample, RunValues{});
             auto tokens = estimate_tokens(*prompt, guess);
-            auto line = provider.encode_line(*prompt, {});
+            auto line = provider.encode_line(*prompt, "content");
             if (!tokens || !line) {
                 return tokens ? line.error() : tokens.error();
             }

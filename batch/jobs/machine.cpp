@@ -299,7 +299,7 @@ Result<bool> Machine::walk(const JobRow& job, Task& task) {
                             : info(walk.error.code).is_retryable ? RetryClass::transient
                                                                  : RetryClass::fix_body;
         } else {
-            const auto line = task.provider->encode_line(*walk.request, {});
+            const auto line = task.provider->encode_line(*walk.request, "content");
             const auto tokens = doors_.tokens(*walk.request);
             outcome.work.stage = static_cast<int>(walk.finished.size());
             outcome.work.tokens = tokens.high;
