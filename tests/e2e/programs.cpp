@@ -156,7 +156,7 @@ void Programs::edit(const fs::path& file, std::string_view from, std::string_vie
 }
 
 void Programs::copy_plugins() {
-    for (const auto* id : {"openai", "rules_sqlite", "reward_character"}) {
+    for (const auto* id : {"openai", "openai_batch", "rules_sqlite", "reward_character"}) {
         fs::create_directories(plugins_dir / id);
         for (const auto& file : {std::string(id) + ".so", std::string("plugin.toml")}) {
             fs::copy_file(build_dir() / "plugins" / id / file, plugins_dir / id / file);

@@ -148,11 +148,11 @@ TEST_F(Reload, removed_pipeline_and_its_instances_serve_their_last_run) {
     EXPECT_EQ(report.stopping, Texts({"reward_character"}));
     EXPECT_EQ(request("POST", "/api/v1/scan", kUrlBody).status, 404);
     EXPECT_EQ(request("GET", "/ready").status, 200);
-    EXPECT_EQ(running_instances(), 4U) << "the run in flight still needs it";
+    EXPECT_EQ(running_instances(), 5U) << "the run in flight still needs it";
     run.join();
     EXPECT_TRUE(is_whole(reply)) << reply.body;
     EXPECT_NE(reply.body.find("\"reward\":{"), std::string::npos) << reply.body;
-    EXPECT_TRUE(eventually([&] { return running_instances() == 3; }));
+    EXPECT_TRUE(eventually([&] { return running_instances() == 4; }));
     EXPECT_EQ(metric(in_vision), 0);
 }
 
@@ -163,12 +163,12 @@ TEST_F(Reload, instance_is_replaced_while_its_call_is_open) {
     auto run = begin_scan(reply);
     environment["OPENAI_API_KEY"] = "another-key-0123456789";
     const auto report = reloaded();
-    EXPECT_EQ(report.started, Texts({"openai"}));
-    EXPECT_EQ(report.stopping, Texts({"openai"}));
+    EXPECT_EQ(report.started, Texts({"openai", "openai_batch"}));
+    EXPECT_EQ(report.stopping, Texts({"openai", "openai_batch"}));
     run.join();
     EXPECT_TRUE(is_whole(reply)) << reply.body;
     EXPECT_TRUE(is_whole(classify(kUrlBody)));
-    EXPECT_TRUE(eventually([&] { return running_instances() == 4; }));
+    EXPECT_TRUE(eventually([&] { return running_instances() == 5; }));
 }
 
 /// The second attempt of a call that began before a reload finds its target, although the configuration no longer has it.
@@ -199,7 +199,7 @@ TEST_F(Reload, call_that_outlasts_the_drain_time_is_cut_off) {
     reloaded();
     run.join();
     EXPECT_NE(reply.body.find("\"status\":\"failed\""), std::string::npos) << reply.body;
-    EXPECT_TRUE(eventually([&] { return running_instances() == 4; }));
+    EXPECT_TRUE(eventually([&] { return running_instances() == 5; }));
     slow_vision(5);
     EXPECT_TRUE(is_whole(classify(kUrlBody)));
 }
@@ -284,7 +284,7 @@ TEST_F(Reload, plugin_that_cannot_be_created_is_refused_and_its_new_neighbours_g
     EXPECT_EQ(error.code, Errc::plugin_failed);
     EXPECT_NE(error.detail.find("plugin reward_character"), std::string::npos) << error.detail;
     edit(config_file, "data/nobody.json", "data/characters.json");
-    EXPECT_EQ(reloaded().started, Texts({"openai"}));
+    EXPECT_EQ(reloaded().started, Texts({"openai", "openai_batch"}));
 }
 
 TEST_F(Reload, optional_instance_that_ran_may_not_fail) {
@@ -357,7 +357,7 @@ TEST_F(Reload, hundred_of_them_under_load_lose_nothing_and_leave_nothing) {
         for (auto& user : users) {
             user.join();
         }
-        EXPECT_TRUE(eventually([&] { return host_->runs_active() == 0 && running_instances() == 4; }));
+        EXPECT_TRUE(eventually([&] { return host_->runs_active() == 0 && running_instances() == 5; }));
         EXPECT_TRUE(eventually([&] { return metric("eco2_upstream_connections_idle") == 0; }));
     };
     run(0, 20);  // so that pools, caches and allocator arenas have their size
@@ -385,7 +385,7 @@ TEST_F(Reload, two_hundred_of_them_alone_hold_no_memory) {
             environment["OPENAI_API_KEY"] = "key-number-" + std::to_string(i % 4);
             reloaded();
         }
-        EXPECT_TRUE(eventually([&] { return running_instances() == 4; }));
+        EXPECT_TRUE(eventually([&] { return running_instances() == 5; }));
     };
     reload_some(0, 40);
     const auto memory = process_status("VmRSS");
