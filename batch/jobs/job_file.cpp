@@ -5,6 +5,7 @@
 #include "store/sqlite_file.hpp"
 
 #include <algorithm>
+#include <sstream>
 #include <utility>
 
 namespace eco2::batch {
@@ -207,6 +208,8 @@ class JobFile::Connection : public store::SqliteConnection {
 public:
     explicit Connection(const store::SqliteOptions& options)
         : SqliteConnection(options),
+          find_line(session(), "SELECT work, outcome, digest FROM lines WHERE shard = ? AND line = ?"),
+          find_work(session(), "SELECT key, state FROM work WHERE hash = ?"),
           add_item(session(),
                    "INSERT INTO items(job, seq, state, work, retry, id, photo, input, works, error, detail, checkpoints, result)"
                    " VALUES (?, ?, ?, 0, ?, ?, ?, ?, '', ?, ?, '', '')"),
@@ -231,8 +234,12 @@ public:
                       "UPDATE work SET state = 2, attempts = attempts + 1, finish = ?, input_tokens = ?, output_tokens = ?,"
                       " cached_tokens = ?, reasoning_tokens = ?, cost = ?, request_id = ?, model = ?, answer = ? WHERE key = ?"),
           ready_work(session(), "UPDATE work SET state = 0, shard = 0, attempts = attempts + ?, expiries = expiries + ? WHERE key = ?"),
-          fail_work(session(), "UPDATE work SET state = 3, attempts = attempts + ? WHERE key = ?") {}
+          fail_work(session(), "UPDATE work SET state = 3, attempts = attempts + ? WHERE key = ?") {
+        session() << "PRAGMA cache_size=-32768", now;  // KiB: an index over a million requests is walked at random
+    }
 
+    PreparedRow<std::tuple<Poco::Int64, Poco::Int64>, std::tuple<Poco::Int64, int, std::string>> find_line;
+    PreparedRow<std::tuple<std::string>, std::tuple<Poco::Int64, int>> find_work;
     Prepared<Poco::Int64, Poco::Int64, int, int, std::string, std::string, std::string, std::string, std::string> add_item;
     Prepared<std::string, Poco::Int64, Poco::Int64, int, Poco::Int64, Poco::Int64, Poco::Int64, Poco::Int64> add_work;
     Prepared<std::string, std::string, Poco::Int64, Poco::Int64> ask;
@@ -288,7 +295,6 @@ void JobFile::Connection::finish_line(const Shard& shard, std::int64_t work, con
                     answer.usage.cached_input_tokens, answer.usage.reasoning_tokens, result.cost, result.request_id, answer.model,
                     answer.text, work);
         wake(work);
-        execute(session(), "UPDATE stages SET answered = answered + 1 WHERE job = ? AND stage = ?", shard.job, shard.stage);
         return;
     }
     const Rows row(session(), "SELECT attempts, expiries FROM work WHERE key = ?", work);
@@ -667,13 +673,13 @@ Result<void> JobFile::apply(std::int64_t job, const std::vector<WalkOutcome>& ou
                 if (added != 0) {
                     ++asked[outcome.work.stage];
                 } else {
-                    const Rows known(open.session(), "SELECT key, state FROM work WHERE hash = ?", outcome.hash);
-                    if (known.number(0, 1) == kAnswered) {
+                    const auto [known, state] = *open.find_work(outcome.hash);
+                    if (state == kAnswered) {
                         execute(open.session(), "UPDATE items SET state = 0 WHERE job = ? AND seq = ?", job, outcome.seq);
-                    } else if (known.number(0, 1) == kFailed) {
+                    } else if (state == kFailed) {
                         execute(open.session(),
                                 "UPDATE work SET state = 0, attempts = 0, content_attempts = 0, expiries = 0, shard = 0, job = ?"
-                                " WHERE key = ?", job, known.number(0, 0));
+                                " WHERE key = ?", job, known);
                         ++asked[outcome.work.stage];
                     }
                 }
@@ -847,28 +853,33 @@ Result<void> JobFile::ingest(const Shard& shard,
     return write([&](Connection& open) -> Result<void> {
         std::int64_t cost = 0;
         std::int64_t synchronous = 0;
+        std::int64_t answered = 0;
         std::size_t count = 0;
         for (const auto& result : results) {
-            const Rows line(open.session(), "SELECT work, outcome, digest FROM lines WHERE shard = ? AND line = ?", shard.key, result.line);
-            if (line.empty()) {
+            const auto* line = open.find_line(shard.key, result.line);
+            if (line == nullptr) {
                 open.note({shard.job, shard.key, "unknown_id", "line " + std::to_string(result.line) + " was never sent", shard.since_ns});
                 continue;
             }
-            if (line.number(0, 1) != kNone) {
+            if (std::get<1>(*line) != kNone) {
                 // A re-read after a fetch that was begun anew brings equal lines: those say nothing.
-                if (shard.fetches == 0 || line.text(0, 2) != result.digest) {
-                    const bool is_equal = line.text(0, 2) == result.digest;
+                const bool is_equal = std::get<2>(*line) == result.digest;
+                if (shard.fetches == 0 || !is_equal) {
                     open.note({shard.job, shard.key, is_equal ? "duplicate" : "conflicting",
                                "line " + std::to_string(result.line) + " came twice; the first answer is kept", shard.since_ns});
                 }
                 continue;
             }
-            open.finish_line(shard, line.number(0, 0), result, attempts_max);
+            open.finish_line(shard, std::get<0>(*line), result, attempts_max);
+            answered += result.outcome == LineResult::Outcome::answered ? 1 : 0;
             cost += result.cost;
             synchronous += result.synchronous;
             if (++count == results.size() / 2) {
                 fail_point("ingest.middle");
             }
+        }
+        if (answered > 0) {
+            execute(open.session(), "UPDATE stages SET answered = answered + ? WHERE job = ? AND stage = ?", answered, shard.job, shard.stage);
         }
         for (const auto& incident : incidents) {
             open.note(incident);
@@ -987,32 +998,45 @@ Result<std::map<std::int64_t, std::vector<JobFile::Lineage>>> JobFile::lineage(s
         const Rows items(open.session(),
                          "SELECT seq, works FROM items WHERE job = ? AND seq >= ? ORDER BY seq LIMIT ?", job, seq,
                          static_cast<std::int64_t>(rows_max));
+        // One query for all of them: their keys are numbers, so the list needs no quotes.
+        std::string keys;
+        for (std::size_t i = 0; i < items.size(); ++i) {
+            keys += items.text(i, 1);
+        }
+        std::replace(keys.begin(), keys.end(), ' ', ',');
+        if (!keys.empty()) {
+            keys.pop_back();
+        }
+        const Rows rows(open.session(),
+                        "SELECT w.key, w.stage, coalesce(s.nonce, ''), w.line, w.attempts, w.request_id, w.model, w.input_tokens,"
+                        " w.output_tokens, w.cached_tokens, w.cost, w.job, w.asker FROM work w LEFT JOIN shards s ON s.key = w.shard"
+                        " WHERE w.key IN (" + keys + ")");
+        std::map<std::int64_t, std::size_t> places;
+        for (std::size_t row = 0; row < rows.size(); ++row) {
+            places[rows.number(row, 0)] = row;
+        }
         std::map<std::int64_t, std::vector<Lineage>> all;
         for (std::size_t i = 0; i < items.size(); ++i) {
-            const auto at = items.number(i, 0);
-            std::string works = items.text(i, 1);
-            std::replace(works.begin(), works.end(), ' ', ',');
-            if (!works.empty()) {
-                works.pop_back();
-            }
-            const Rows rows(open.session(),
-                            "SELECT w.stage, coalesce(s.nonce, ''), w.line, w.attempts, w.request_id, w.model, w.input_tokens,"
-                            " w.output_tokens, w.cached_tokens, w.cost, w.job, w.asker FROM work w LEFT JOIN shards s ON s.key = w.shard"
-                            " WHERE w.key IN (" + works + ") ORDER BY w.stage");
-            auto& list = all[at];
-            for (std::size_t row = 0; row < rows.size(); ++row) {
+            std::istringstream works(items.text(i, 1));
+            auto& list = all[items.number(i, 0)];
+            for (std::int64_t key = 0; works >> key;) {
+                const auto found = places.find(key);
+                if (found == places.end()) {
+                    continue;
+                }
+                const auto row = found->second;
                 Lineage one;
-                one.stage = static_cast<int>(rows.number(row, 0));
-                one.shard = rows.text(row, 1);
-                one.line = rows.number(row, 2);
-                one.attempt = static_cast<int>(rows.number(row, 3));
-                one.request_id = rows.text(row, 4);
-                one.model = rows.text(row, 5);
-                one.usage.input_tokens = rows.number(row, 6);
-                one.usage.output_tokens = rows.number(row, 7);
-                one.usage.cached_input_tokens = rows.number(row, 8);
-                one.cost = rows.number(row, 9);
-                one.is_cached = rows.number(row, 10) != job || rows.number(row, 11) != at;
+                one.stage = static_cast<int>(rows.number(row, 1));
+                one.shard = rows.text(row, 2);
+                one.line = rows.number(row, 3);
+                one.attempt = static_cast<int>(rows.number(row, 4));
+                one.request_id = rows.text(row, 5);
+                one.model = rows.text(row, 6);
+                one.usage.input_tokens = rows.number(row, 7);
+                one.usage.output_tokens = rows.number(row, 8);
+                one.usage.cached_input_tokens = rows.number(row, 9);
+                one.cost = rows.number(row, 10);
+                one.is_cached = rows.number(row, 11) != job || rows.number(row, 12) != items.number(i, 0);
                 list.push_back(std::move(one));
             }
         }

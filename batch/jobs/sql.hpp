@@ -34,6 +34,32 @@ private:
     Poco::Data::Statement statement_;
 };
 
+/// A query for one row that is run many times.
+template <class Given, class Found>
+class PreparedRow;
+
+template <class... Given, class... Found>
+class PreparedRow<std::tuple<Given...>, std::tuple<Found...>> {
+public:
+    PreparedRow(Poco::Data::Session& session, const std::string& sql) : statement_(session) {
+        statement_ << sql;
+        std::apply([this](auto&... value) { (statement_.addBind(Poco::Data::Keywords::use(value)), ...); }, given_);
+        std::apply([this](auto&... value) { (statement_.addExtract(Poco::Data::Keywords::into(value)), ...); }, found_);
+    }
+
+    /// Null: no such row. Lifetime: until the next call.
+    template <class... Values>
+    const std::tuple<Found...>* operator()(Values&&... values) {
+        given_ = std::tuple<Given...>(std::forward<Values>(values)...);
+        return statement_.execute() == 0 ? nullptr : &found_;
+    }
+
+private:
+    std::tuple<Given...> given_;
+    std::tuple<Found...> found_;
+    Poco::Data::Statement statement_;
+};
+
 /// Rows changed.
 template <class... Given>
 std::size_t execute(Poco::Data::Session& session, const std::string& sql, Given... given) {
