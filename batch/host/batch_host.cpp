@@ -106,7 +106,8 @@ Result<std::string> batch_provider_of(runtime::Host& host, const std::string& wa
         known += (known.empty() ? "" : ", ") + id;
     }
     if (able.empty()) {
-        return fail(Errc::plugin_missing, "no plugin instance with a Batch API is started; add [[plugin]] id = \"openai_batch\" to eco2.toml");
+        return fail(Errc::plugin_missing,
+                    "no plugin instance with a Batch API is started; add [[plugin]] id = \"openai_batch\" to eco2.toml");
     }
     return fail(Errc::plugin_missing,
                 asked.empty() ? "several plugin instances have a Batch API: name one with --provider (" + known + ")"
@@ -152,7 +153,9 @@ Machine::Doors BatchHost::machine_doors() {
         OutputGuess guess;
         guess.ceiling = settings_.output_tokens_assumed;
         const auto tokens = estimate_tokens(request, guess);
-        return tokens ? Machine::Doors::Tokens{tokens.value().prompt.expected, tokens.value().prompt.high, tokens.value().output.high}
+        return tokens ? Machine::Doors::Tokens{tokens.value().prompt.expected,
+                                               tokens.value().prompt.high,
+                                               tokens.value().output.high}
                       : Machine::Doors::Tokens{};
     };
     doors.write_results = [this](const JobRow& job) { return write_results(job); };
@@ -170,8 +173,8 @@ Result<void> BatchHost::write_results(const JobRow& job) {
     // Photos are kept no longer than somebody may still ask about them.
     auto open = worker_file_.jobs(true);
     const bool is_last = open && std::none_of(open.value().begin(), open.value().end(), [&](const JobRow& other) {
-        return other.key != job.key;
-    });
+                             return other.key != job.key;
+                         });
     if (is_last) {
         std::error_code ec;
         std::filesystem::remove_all(settings_.data_dir / "batch" / "photos", ec);
@@ -194,7 +197,8 @@ std::vector<Result<intake::Photo>> BatchHost::clean_photos(std::vector<std::stri
                 promise->set_value(fail(Errc::draining));
                 return;
             }
-            host_.photos().prepare(std::move(photo), [promise](Result<intake::Photo> cleaned) { promise->set_value(std::move(cleaned)); });
+            host_.photos().prepare(std::move(photo),
+                                   [promise](Result<intake::Photo> cleaned) { promise->set_value(std::move(cleaned)); });
         });
     }
     std::vector<Result<intake::Photo>> cleaned;
@@ -212,7 +216,9 @@ Planner BatchHost::planner(OnProgress on_progress, JobFile& file, const Settings
         return context == nullptr ? nullptr : context->pipeline;
     };
     doors.clean_photos = [this](std::vector<std::string> bytes) { return clean_photos(std::move(bytes)); };
-    doors.check_url = [this](const std::string& url) { return net::check_image_url(url, runtime::image_url_rules(*host_.config())); };
+    doors.check_url = [this](const std::string& url) {
+        return net::check_image_url(url, runtime::image_url_rules(*host_.config()));
+    };
     doors.on_progress = std::move(on_progress);
     return Planner(std::move(doors), settings);
 }

@@ -50,7 +50,10 @@ private:
             auto& start = self->starts_[index];
             auto run = std::make_shared<std::unique_ptr<Run>>();
             *run = Run::start(
-                *self->context_, start.id, std::move(start.input), [self, run, index, thread] { self->on_event(*run, index, thread); },
+                *self->context_,
+                start.id,
+                std::move(start.input),
+                [self, run, index, thread] { self->on_event(*run, index, thread); },
                 std::move(start.progress));
         });
     }
@@ -129,7 +132,8 @@ Result<std::vector<WalkOutcome>> run_live(runtime::Host& host,
         is_same = pipeline.value()->stages()[i].definition.kind == loaded->pipeline->stages()[i].definition.kind;
     }
     if (!is_same) {
-        return fail(Errc::config_invalid, "pipeline \"" + job.pipeline + "\" has other stages now than when the job was planned");
+        return fail(Errc::config_invalid,
+                    "pipeline \"" + job.pipeline + "\" has other stages now than when the job was planned");
     }
     // The job's own texts, over the doors that are there now. The loaded context is held for as long as its doors are used.
     std::shared_ptr<RunContext> context(new RunContext(*loaded), [loaded](RunContext* own) { delete own; });

@@ -117,7 +117,8 @@ Result<Estimate> preview(BatchHost& batch,
             }
             if (!seen.insert(sha256_hex(line.value()).substr(0, 24)).second) {
                 estimator.add_equal(stages.front());
-            } else if (auto added = estimator.add(stages.front(), tokens.value(), static_cast<std::int64_t>(line.value().size()));
+            } else if (auto added =
+                           estimator.add(stages.front(), tokens.value(), static_cast<std::int64_t>(line.value().size()));
                        !added) {
                 return added.error();
             }

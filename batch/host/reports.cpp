@@ -61,7 +61,10 @@ JobReport::Incident incident_of(std::string_view kind) {
 
 }  // namespace
 
-Result<void> export_results(JobFile& file, const JobRow& job, const std::filesystem::path& folder, const std::string& price_version) {
+Result<void> export_results(JobFile& file,
+                            const JobRow& job,
+                            const std::filesystem::path& folder,
+                            const std::string& price_version) {
     auto writer = ResultWriter::open(folder, job.is_requests ? ResultWriter::Form::response : ResultWriter::Form::result);
     if (!writer) {
         return writer.error();
@@ -86,7 +89,7 @@ Result<void> export_results(JobFile& file, const JobRow& job, const std::filesys
             row.id = item.id;
             row.line = item.seq;
             row.label = label_of(item);
-            row.status = item.state == ItemState::done           ? ResultRow::Status::done
+            row.status = item.state == ItemState::done              ? ResultRow::Status::done
                          : item.error == info(Errc::cancelled).name ? ResultRow::Status::cancelled
                                                                     : ResultRow::Status::failed;
             row.result_json = std::move(item.result);

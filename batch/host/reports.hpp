@@ -11,7 +11,10 @@
 namespace eco2::batch {
 
 /// Writes a job's results, those that are there, into a folder. Blocks. Errors: store_failed, io_failed.
-Result<void> export_results(JobFile& file, const JobRow& job, const std::filesystem::path& folder, const std::string& price_version);
+Result<void> export_results(JobFile& file,
+                            const JobRow& job,
+                            const std::filesystem::path& folder,
+                            const std::string& price_version);
 
 /// Errors: store_failed. `prices`: for what batches say that they have used besides their lines.
 Result<JobReport> report_of(JobFile& file, const JobRow& job);

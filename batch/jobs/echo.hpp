@@ -14,7 +14,8 @@ namespace eco2::batch {
 /// Of one line; 12 characters.
 std::string echo_of(std::string_view nonce, std::int64_t line);
 
-/// The same request with the property in its schema. A request without a schema, or with one that is no object's, stays as it is.
+/// The same request with the property in its schema. A request without a schema, or with one that is no object's, stays as it
+/// is.
 std::shared_ptr<const GenerateRequest> with_echo(std::shared_ptr<const GenerateRequest> request, const std::string& echo);
 
 enum class EchoFound {

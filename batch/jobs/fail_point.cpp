@@ -49,11 +49,11 @@ void set_fail_point_hook(std::function<void(std::string_view name)> to) {
 
 const std::vector<std::string>& fail_points() {
     static const std::vector<std::string> all = {
-        "plan.items",        "plan.open",        "walk.before",       "walk.after",      "shard.planned",   "build.middle",
-        "build.renamed",     "build.after",      "upload.intent",     "upload.middle",   "upload.sent",     "upload.after",
-        "submit.intent",     "submit.fenced",    "submit.sent",       "submit.after",    "poll.after",      "download.middle",
-        "download.after",    "ingest.middle",    "ingest.after",      "settle.after",    "cleanup.middle",  "export.written",
-        "export.renamed",    "export.after",     "cancel.asked",      "cancel.sent",     "reconcile.after",
+        "plan.items",     "plan.open",     "walk.before",   "walk.after",    "shard.planned",   "build.middle",
+        "build.renamed",  "build.after",   "upload.intent", "upload.middle", "upload.sent",     "upload.after",
+        "submit.intent",  "submit.fenced", "submit.sent",   "submit.after",  "poll.after",      "download.middle",
+        "download.after", "ingest.middle", "ingest.after",  "settle.after",  "cleanup.middle",  "export.written",
+        "export.renamed", "export.after",  "cancel.asked",  "cancel.sent",   "reconcile.after",
     };
     return all;
 }

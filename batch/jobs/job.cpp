@@ -50,7 +50,8 @@ std::string_view name_of(RetryClass retry) noexcept {
 
 std::vector<std::string> retry_classes() {
     std::vector<std::string> names;
-    for (auto retry = RetryClass::fix_body; retry <= RetryClass::limit; retry = static_cast<RetryClass>(static_cast<int>(retry) + 1)) {
+    for (auto retry = RetryClass::fix_body; retry <= RetryClass::limit;
+         retry = static_cast<RetryClass>(static_cast<int>(retry) + 1)) {
         names.emplace_back(name_of(retry));
     }
     names.emplace_back("vanished");

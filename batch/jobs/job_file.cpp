@@ -50,9 +50,11 @@ constexpr const char* kTables[] = {
     " reserved INTEGER NOT NULL, booked INTEGER NOT NULL, synchronous INTEGER NOT NULL, file_sha256 TEXT NOT NULL,"
     " input_file TEXT NOT NULL, batch TEXT NOT NULL, output_file TEXT NOT NULL, error_file TEXT NOT NULL,"
     " remote_state TEXT NOT NULL, remote_total INTEGER NOT NULL, remote_done INTEGER NOT NULL, usage_input INTEGER NOT NULL,"
-    " usage_cached INTEGER NOT NULL, usage_output INTEGER NOT NULL, unexplained INTEGER NOT NULL, output_offset INTEGER NOT NULL, error_offset INTEGER NOT NULL, fetches INTEGER NOT NULL,"
+    " usage_cached INTEGER NOT NULL, usage_output INTEGER NOT NULL, unexplained INTEGER NOT NULL, output_offset INTEGER NOT "
+    "NULL, error_offset INTEGER NOT NULL, fetches INTEGER NOT NULL,"
     " tries INTEGER NOT NULL, scans INTEGER NOT NULL, polls_null INTEGER NOT NULL, cancel INTEGER NOT NULL,"
-    " has_stray INTEGER NOT NULL, is_cleaned INTEGER NOT NULL, since_ns INTEGER NOT NULL, intent_ns INTEGER NOT NULL, next_ns INTEGER NOT NULL, trouble TEXT NOT NULL)",
+    " has_stray INTEGER NOT NULL, is_cleaned INTEGER NOT NULL, since_ns INTEGER NOT NULL, intent_ns INTEGER NOT NULL, next_ns "
+    "INTEGER NOT NULL, trouble TEXT NOT NULL)",
     "CREATE INDEX shards_job ON shards(job)",
     "CREATE INDEX shards_active ON shards(key) WHERE is_cleaned = 0",
     "CREATE TABLE lines(shard INTEGER NOT NULL, line INTEGER NOT NULL, work INTEGER NOT NULL, outcome INTEGER NOT NULL,"
@@ -66,18 +68,27 @@ constexpr const char* kTables[] = {
 
 enum WorkState : int { kReady = 0, kInShard = 1, kAnswered = 2, kFailed = 3 };
 // Of a line; 0: none yet.
-enum LineOutcome : int { kNone = 0, kLineAnswered = 1, kLineFailed = 2, kLineExpired = 3, kLineCancelled = 4, kLineSwapped = 5 };
+enum LineOutcome : int {
+    kNone = 0,
+    kLineAnswered = 1,
+    kLineFailed = 2,
+    kLineExpired = 3,
+    kLineCancelled = 4,
+    kLineSwapped = 5
+};
 
 constexpr const char* kJobColumns =
     "SELECT key, id, state, reason, input, output, is_requests, provider, pipeline, model, language, fingerprint, created_ns,"
-    " ended_ns, deadline_ns, deadline_action, items, items_done, items_failed, estimated, booked, synchronous, cap, is_exported,"
+    " ended_ns, deadline_ns, deadline_action, items, items_done, items_failed, estimated, booked, synchronous, cap, "
+    "is_exported,"
     " is_past_deadline, pilot, input_stat, estimate, definition,"
     " (SELECT coalesce(sum(reserved), 0) FROM shards s WHERE s.job = jobs.key)"
     " FROM jobs";
 
 constexpr const char* kShardColumns =
     "SELECT key, job, stage, state, nonce, model, lines, bytes, tokens, reserved, booked, synchronous, file_sha256, input_file,"
-    " batch, output_file, error_file, remote_state, remote_total, remote_done, usage_input, usage_cached, usage_output, unexplained, output_offset,"
+    " batch, output_file, error_file, remote_state, remote_total, remote_done, usage_input, usage_cached, usage_output, "
+    "unexplained, output_offset,"
     " error_offset, fetches, tries, scans, polls_null, cancel, has_stray, is_cleaned, since_ns, intent_ns,"
     " next_ns, trouble FROM shards";
 
@@ -210,30 +221,33 @@ public:
         : SqliteConnection(options),
           find_line(session(), "SELECT work, outcome, digest FROM lines WHERE shard = ? AND line = ?"),
           find_work(session(), "SELECT key, state FROM work WHERE hash = ?"),
-          add_item(session(),
-                   "INSERT INTO items(job, seq, state, work, retry, id, photo, input, works, error, detail, checkpoints, result)"
-                   " VALUES (?, ?, ?, 0, ?, ?, ?, ?, '', ?, ?, '', '')"),
+          add_item(
+              session(),
+              "INSERT INTO items(job, seq, state, work, retry, id, photo, input, works, error, detail, checkpoints, result)"
+              " VALUES (?, ?, ?, 0, ?, ?, ?, ?, '', ?, ?, '', '')"),
           add_work(session(),
                    "INSERT OR IGNORE INTO work(hash, job, asker, stage, state, attempts, content_attempts, expiries, tokens,"
                    " tokens_expected, output_max, bytes, shard, line, finish, input_tokens, output_tokens, cached_tokens,"
                    " reasoning_tokens, cost, request_id, model, answer) VALUES (?, ?, ?, ?, 0, 0, 0, 0, ?, ?, ?, ?, 0, 0, 0,"
                    " -1, -1, -1, -1, 0, '', '', '')"),
           ask(session(),
-              "UPDATE items SET state = 1, checkpoints = ?, work = (SELECT key FROM work WHERE hash = ?) WHERE job = ? AND seq = ?"),
+              "UPDATE items SET state = 1, checkpoints = ?, work = (SELECT key FROM work WHERE hash = ?) WHERE job = ? AND seq "
+              "= ?"),
           end_item(session(),
                    "UPDATE items SET state = ?, result = ?, error = ?, detail = ?, retry = ?, checkpoints = ?,"
                    " works = works || CASE work WHEN 0 THEN '' ELSE work || ' ' END WHERE job = ? AND seq = ?"),
           pass_work(session(), "UPDATE items SET works = works || work || ' ' WHERE job = ? AND seq = ? AND work <> 0"),
           wake(session(), "UPDATE items SET state = 0 WHERE work = ? AND state = 1"),
-          fail_asking(session(),
-                      "UPDATE items SET state = 3, error = ?, detail = ?, retry = ? WHERE work = ? AND state = 1"),
+          fail_asking(session(), "UPDATE items SET state = 3, error = ?, detail = ?, retry = ? WHERE work = ? AND state = 1"),
           add_line(session(), "INSERT INTO lines VALUES (?, ?, ?, 0, 0, '')"),
           take_work(session(), "UPDATE work SET state = 1, shard = ?, line = ? WHERE key = ?"),
           set_line(session(), "UPDATE lines SET outcome = ?, cost = ?, digest = ? WHERE shard = ? AND line = ?"),
-          answer_work(session(),
-                      "UPDATE work SET state = 2, attempts = attempts + 1, finish = ?, input_tokens = ?, output_tokens = ?,"
-                      " cached_tokens = ?, reasoning_tokens = ?, cost = ?, request_id = ?, model = ?, answer = ? WHERE key = ?"),
-          ready_work(session(), "UPDATE work SET state = 0, shard = 0, attempts = attempts + ?, expiries = expiries + ? WHERE key = ?"),
+          answer_work(
+              session(),
+              "UPDATE work SET state = 2, attempts = attempts + 1, finish = ?, input_tokens = ?, output_tokens = ?,"
+              " cached_tokens = ?, reasoning_tokens = ?, cost = ?, request_id = ?, model = ?, answer = ? WHERE key = ?"),
+          ready_work(session(),
+                     "UPDATE work SET state = 0, shard = 0, attempts = attempts + ?, expiries = expiries + ? WHERE key = ?"),
           fail_work(session(), "UPDATE work SET state = 3, attempts = attempts + ? WHERE key = ?") {
         session() << "PRAGMA cache_size=-32768", now;  // KiB: an index over a million requests is walked at random
     }
@@ -250,26 +264,72 @@ public:
     Prepared<Poco::Int64, Poco::Int64, Poco::Int64> add_line;
     Prepared<Poco::Int64, Poco::Int64, Poco::Int64> take_work;
     Prepared<int, Poco::Int64, std::string, Poco::Int64, Poco::Int64> set_line;
-    Prepared<int, Poco::Int64, Poco::Int64, Poco::Int64, Poco::Int64, Poco::Int64, std::string, std::string, std::string, Poco::Int64>
+    Prepared<int,
+             Poco::Int64,
+             Poco::Int64,
+             Poco::Int64,
+             Poco::Int64,
+             Poco::Int64,
+             std::string,
+             std::string,
+             std::string,
+             Poco::Int64>
         answer_work;
     Prepared<int, int, Poco::Int64> ready_work;
     Prepared<int, Poco::Int64> fail_work;
 
     void save(const Shard& s) {
-        execute(session(),
-                "UPDATE shards SET state = ?, lines = ?, bytes = ?, tokens = ?, reserved = ?, booked = ?, synchronous = ?,"
-                " file_sha256 = ?, input_file = ?, batch = ?, output_file = ?, error_file = ?, remote_state = ?, remote_total = ?,"
-                " remote_done = ?, usage_input = ?, usage_cached = ?, usage_output = ?, unexplained = ?, output_offset = ?, error_offset = ?, fetches = ?, tries = ?,"
-                " scans = ?, polls_null = ?, cancel = ?, has_stray = ?, is_cleaned = ?, since_ns = ?, intent_ns = ?, next_ns = ?, trouble = ? WHERE key = ?",
-                static_cast<int>(s.state), s.lines, s.bytes, s.tokens, s.reserved, s.booked, s.synchronous, s.file_sha256,
-                s.input_file, s.batch, s.output_file, s.error_file, s.remote_state, s.remote_total, s.remote_done, s.usage_input,
-                s.usage_cached, s.usage_output, s.unexplained, s.output_offset, s.error_offset, s.fetches, s.tries, s.scans, s.polls_null,
-                s.cancel, s.has_stray ? 1 : 0, s.is_cleaned ? 1 : 0, s.since_ns, s.intent_ns, s.next_ns, s.trouble, s.key);
+        execute(
+            session(),
+            "UPDATE shards SET state = ?, lines = ?, bytes = ?, tokens = ?, reserved = ?, booked = ?, synchronous = ?,"
+            " file_sha256 = ?, input_file = ?, batch = ?, output_file = ?, error_file = ?, remote_state = ?, remote_total = ?,"
+            " remote_done = ?, usage_input = ?, usage_cached = ?, usage_output = ?, unexplained = ?, output_offset = ?, "
+            "error_offset = ?, fetches = ?, tries = ?,"
+            " scans = ?, polls_null = ?, cancel = ?, has_stray = ?, is_cleaned = ?, since_ns = ?, intent_ns = ?, next_ns = ?, "
+            "trouble = ? WHERE key = ?",
+            static_cast<int>(s.state),
+            s.lines,
+            s.bytes,
+            s.tokens,
+            s.reserved,
+            s.booked,
+            s.synchronous,
+            s.file_sha256,
+            s.input_file,
+            s.batch,
+            s.output_file,
+            s.error_file,
+            s.remote_state,
+            s.remote_total,
+            s.remote_done,
+            s.usage_input,
+            s.usage_cached,
+            s.usage_output,
+            s.unexplained,
+            s.output_offset,
+            s.error_offset,
+            s.fetches,
+            s.tries,
+            s.scans,
+            s.polls_null,
+            s.cancel,
+            s.has_stray ? 1 : 0,
+            s.is_cleaned ? 1 : 0,
+            s.since_ns,
+            s.intent_ns,
+            s.next_ns,
+            s.trouble,
+            s.key);
     }
 
     void note(const Incident& incident) {
-        execute(session(), "INSERT INTO incidents(job, shard, kind, detail, at_ns) VALUES (?, ?, ?, ?, ?)", incident.job,
-                incident.shard, incident.kind, incident.detail, incident.at_ns);
+        execute(session(),
+                "INSERT INTO incidents(job, shard, kind, detail, at_ns) VALUES (?, ?, ?, ?, ?)",
+                incident.job,
+                incident.shard,
+                incident.kind,
+                incident.detail,
+                incident.at_ns);
     }
 
     void finish_line(const Shard& shard, std::int64_t work, const LineResult& result, int attempts_max);
@@ -291,17 +351,24 @@ void JobFile::Connection::finish_line(const Shard& shard, std::int64_t work, con
     set_line(outcome, result.cost, result.digest, shard.key, result.line);
     if (result.outcome == Outcome::answered) {
         const auto& answer = result.answer;
-        answer_work(static_cast<int>(answer.finish), answer.usage.input_tokens, answer.usage.output_tokens,
-                    answer.usage.cached_input_tokens, answer.usage.reasoning_tokens, result.cost, result.request_id, answer.model,
-                    answer.text, work);
+        answer_work(static_cast<int>(answer.finish),
+                    answer.usage.input_tokens,
+                    answer.usage.output_tokens,
+                    answer.usage.cached_input_tokens,
+                    answer.usage.reasoning_tokens,
+                    result.cost,
+                    result.request_id,
+                    answer.model,
+                    answer.text,
+                    work);
         wake(work);
         return;
     }
     const Rows row(session(), "SELECT attempts, expiries FROM work WHERE key = ?", work);
     const bool is_free = result.outcome == Outcome::expired || result.outcome == Outcome::cancelled ||
                          result.retry == RetryClass::limit || result.retry == RetryClass::account;
-    const bool is_final = result.retry == RetryClass::fix_body ||
-                          (!is_free && row.number(0, 0) + 1 >= attempts_max) || (is_free && row.number(0, 1) + 1 >= kExpiriesMax);
+    const bool is_final = result.retry == RetryClass::fix_body || (!is_free && row.number(0, 0) + 1 >= attempts_max) ||
+                          (is_free && row.number(0, 1) + 1 >= kExpiriesMax);
     if (!is_final) {
         ready_work(is_free ? 0 : 1, is_free ? 1 : 0, work);
         return;
@@ -309,14 +376,16 @@ void JobFile::Connection::finish_line(const Shard& shard, std::int64_t work, con
     fail_work(1, work);
     const Rows asking(session(), "SELECT job, count(*) FROM items WHERE work = ? AND state = 1 GROUP BY job", work);
     for (std::size_t i = 0; i < asking.size(); ++i) {
-        execute(session(), "UPDATE jobs SET items_failed = items_failed + ? WHERE key = ?", asking.number(i, 1), asking.number(i, 0));
+        execute(session(),
+                "UPDATE jobs SET items_failed = items_failed + ? WHERE key = ?",
+                asking.number(i, 1),
+                asking.number(i, 0));
     }
     fail_asking(result.error, result.detail, static_cast<int>(result.retry), work);
 }
 
 void JobFile::Connection::give_back(const Shard& shard, std::int64_t but_line) {
-    execute(session(),
-            "UPDATE work SET state = 0, shard = 0 WHERE state = 1 AND shard = ? AND line <> ?", shard.key, but_line);
+    execute(session(), "UPDATE work SET state = 0, shard = 0 WHERE state = 1 AND shard = ? AND line <> ?", shard.key, but_line);
     execute(session(), "UPDATE lines SET outcome = 4 WHERE shard = ? AND outcome = 0 AND line <> ?", shard.key, but_line);
 }
 
@@ -392,24 +461,42 @@ Result<void> JobFile::release() {
 }
 
 Result<std::int64_t> JobFile::version() {
-    return with([&](Connection& open) -> Result<std::int64_t> {
-        return Rows(open.session(), "PRAGMA data_version").number(0, 0);
-    });
+    return with(
+        [&](Connection& open) -> Result<std::int64_t> { return Rows(open.session(), "PRAGMA data_version").number(0, 0); });
 }
 
 Result<std::int64_t> JobFile::add_job(const JobRow& job, const std::vector<std::string>& stages) {
     std::int64_t key = 0;
     auto done = write_unfenced([&](Connection& open) -> Result<void> {
-        execute(open.session(),
-                "INSERT INTO jobs(id, state, reason, input, output, is_requests, provider, pipeline, model, language, fingerprint,"
-                " created_ns, ended_ns, deadline_ns, deadline_action, items, items_done, items_failed, estimated, booked,"
-                " synchronous, cap, is_exported, is_cancel_asked, is_past_deadline, pilot, input_stat, estimate, definition)"
-                " VALUES (?, 0, '', ?, ?, ?, ?, ?, ?, ?, ?, ?, 0, ?, ?, 0, 0, 0, 0, 0, 0, ?, 0, 0, 0, ?, ?, '', ?)",
-                job.id, job.input, job.output, job.is_requests ? 1 : 0, job.provider, job.pipeline, job.model, job.language,
-                job.fingerprint, job.created_ns, job.deadline_ns, job.deadline_action, job.money.cap, job.pilot, job.input_stat, job.definition);
+        execute(
+            open.session(),
+            "INSERT INTO jobs(id, state, reason, input, output, is_requests, provider, pipeline, model, language, fingerprint,"
+            " created_ns, ended_ns, deadline_ns, deadline_action, items, items_done, items_failed, estimated, booked,"
+            " synchronous, cap, is_exported, is_cancel_asked, is_past_deadline, pilot, input_stat, estimate, definition)"
+            " VALUES (?, 0, '', ?, ?, ?, ?, ?, ?, ?, ?, ?, 0, ?, ?, 0, 0, 0, 0, 0, 0, ?, 0, 0, 0, ?, ?, '', ?)",
+            job.id,
+            job.input,
+            job.output,
+            job.is_requests ? 1 : 0,
+            job.provider,
+            job.pipeline,
+            job.model,
+            job.language,
+            job.fingerprint,
+            job.created_ns,
+            job.deadline_ns,
+            job.deadline_action,
+            job.money.cap,
+            job.pilot,
+            job.input_stat,
+            job.definition);
         key = Rows(open.session(), "SELECT last_insert_rowid()").number(0, 0);
         for (std::size_t stage = 0; stage < stages.size(); ++stage) {
-            execute(open.session(), "INSERT INTO stages VALUES (?, ?, ?, 0, 0)", key, static_cast<std::int64_t>(stage), stages[stage]);
+            execute(open.session(),
+                    "INSERT INTO stages VALUES (?, ?, ?, 0, 0)",
+                    key,
+                    static_cast<std::int64_t>(stage),
+                    stages[stage]);
         }
         return {};
     });
@@ -419,8 +506,15 @@ Result<std::int64_t> JobFile::add_job(const JobRow& job, const std::vector<std::
 Result<void> JobFile::add_items(std::int64_t job, const std::vector<ItemRow>& items) {
     return write_unfenced([&](Connection& open) -> Result<void> {
         for (const auto& item : items) {
-            open.add_item(job, item.seq, static_cast<int>(item.state), static_cast<int>(item.retry), item.id, item.photo, item.input,
-                          item.error, item.detail);
+            open.add_item(job,
+                          item.seq,
+                          static_cast<int>(item.state),
+                          static_cast<int>(item.retry),
+                          item.id,
+                          item.photo,
+                          item.input,
+                          item.error,
+                          item.detail);
         }
         return {};
     });
@@ -435,10 +529,16 @@ Result<void> JobFile::set_model(std::int64_t job, const std::string& model) {
 
 Result<void> JobFile::open_job(const JobRow& job) {
     return write_unfenced([&](Connection& open) -> Result<void> {
-        execute(open.session(),
-                "UPDATE jobs SET state = 1, items = ?, items_failed = ?, fingerprint = ?, estimated = ?, estimate = ? WHERE key = ?"
-                " AND state = 0",
-                job.items, job.items_failed, job.fingerprint, job.money.estimated, job.estimate, job.key);
+        execute(
+            open.session(),
+            "UPDATE jobs SET state = 1, items = ?, items_failed = ?, fingerprint = ?, estimated = ?, estimate = ? WHERE key = ?"
+            " AND state = 0",
+            job.items,
+            job.items_failed,
+            job.fingerprint,
+            job.money.estimated,
+            job.estimate,
+            job.key);
         return {};
     });
 }
@@ -455,8 +555,9 @@ Result<void> JobFile::drop_job(std::int64_t job) {
 
 Result<std::vector<JobRow>> JobFile::jobs(bool only_unfinished) {
     return with([&](Connection& open) -> Result<std::vector<JobRow>> {
-        const Rows rows(open.session(),
-                        std::string(kJobColumns) + (only_unfinished ? " WHERE state < 4 OR is_exported = 0" : "") + " ORDER BY key");
+        const Rows rows(
+            open.session(),
+            std::string(kJobColumns) + (only_unfinished ? " WHERE state < 4 OR is_exported = 0" : "") + " ORDER BY key");
         std::vector<JobRow> jobs;
         for (std::size_t i = 0; i < rows.size(); ++i) {
             jobs.push_back(job_at(rows, i));
@@ -475,7 +576,8 @@ Result<std::optional<JobRow>> JobFile::job(const std::string& id) {
 Result<std::optional<JobRow>> JobFile::find_job(const std::string& input, const std::string& output) {
     return with([&](Connection& open) -> Result<std::optional<JobRow>> {
         const Rows rows(open.session(),
-                        std::string(kJobColumns) + " WHERE input = ? AND output = ? AND state <> 5 ORDER BY key DESC LIMIT 1", input,
+                        std::string(kJobColumns) + " WHERE input = ? AND output = ? AND state <> 5 ORDER BY key DESC LIMIT 1",
+                        input,
                         output);
         return rows.empty() ? std::nullopt : std::optional<JobRow>(job_at(rows, 0));
     });
@@ -510,12 +612,15 @@ Result<std::int64_t> JobFile::retry(const std::string& id,
         }
         const auto job = found.number(0, 0);
         if (std::find(classes.begin(), classes.end(), "vanished") != classes.end()) {
-            const std::string gone = "(SELECT key FROM shards WHERE job = ? AND state = " +
-                                     std::to_string(static_cast<int>(ShardState::vanished)) + ")";
+            const std::string gone =
+                "(SELECT key FROM shards WHERE job = ? AND state = " + std::to_string(static_cast<int>(ShardState::vanished)) +
+                ")";
             execute(open.session(), "UPDATE work SET state = 0, shard = 0 WHERE state = 1 AND shard IN " + gone, job);
             execute(open.session(), "UPDATE lines SET outcome = 4 WHERE outcome = 0 AND shard IN " + gone, job);
-            execute(open.session(), "UPDATE shards SET state = ?, reserved = 0, next_ns = 0 WHERE key IN " + gone,
-                    static_cast<int>(ShardState::settled), job);
+            execute(open.session(),
+                    "UPDATE shards SET state = ?, reserved = 0, next_ns = 0 WHERE key IN " + gone,
+                    static_cast<int>(ShardState::settled),
+                    job);
         }
         // What failed before anything was asked (a broken photo) fails again.
         std::string where = " WHERE job = ? AND state = 3 AND retry <> 0";
@@ -536,17 +641,26 @@ Result<std::int64_t> JobFile::retry(const std::string& id,
             where += " AND id IN (" + names + ")";
         }
         // Requests that failed for good start over, and so do those whose answers were refused; other answers are paid for.
-        execute(open.session(),
-                "UPDATE work SET state = 0, attempts = 0, content_attempts = 0, expiries = 0, shard = 0, job = ? WHERE state = 3"
-                " AND key IN (SELECT work FROM items" + where + ")", job, job);
-        changed = static_cast<std::int64_t>(execute(
+        execute(
             open.session(),
-            "UPDATE items SET state = CASE WHEN EXISTS (SELECT 1 FROM work WHERE work.key = items.work AND work.state IN (0, 1))"
-            " THEN 1 ELSE 0 END, error = '', detail = '', retry = 0" + where, job));
+            "UPDATE work SET state = 0, attempts = 0, content_attempts = 0, expiries = 0, shard = 0, job = ? WHERE state = 3"
+            " AND key IN (SELECT work FROM items" +
+                where + ")",
+            job,
+            job);
+        changed = static_cast<std::int64_t>(execute(open.session(),
+                                                    "UPDATE items SET state = CASE WHEN EXISTS (SELECT 1 FROM work WHERE "
+                                                    "work.key = items.work AND work.state IN (0, 1))"
+                                                    " THEN 1 ELSE 0 END, error = '', detail = '', retry = 0" +
+                                                        where,
+                                                    job));
         execute(open.session(),
                 "UPDATE jobs SET items_failed = items_failed - ?, state = CASE WHEN ? > 0 OR state = 2 THEN 1 ELSE state END,"
                 " is_exported = CASE WHEN ? > 0 THEN 0 ELSE is_exported END, is_cancel_asked = 0, reason = '' WHERE key = ?",
-                changed, changed, changed, job);
+                changed,
+                changed,
+                changed,
+                job);
         return {};
     });
     return done ? Result<std::int64_t>(changed) : done.error();
@@ -569,7 +683,9 @@ Result<void> JobFile::set_cap(const std::string& id, std::int64_t cap) {
 Result<bool> JobFile::is_sent(std::int64_t job) {
     return with([&](Connection& open) -> Result<bool> {
         const Rows ready(open.session(), "SELECT count(*) FROM work WHERE job = ? AND state = 0", job);
-        const Rows shards(open.session(), "SELECT count(*) FROM shards WHERE job = ? AND state < ?", job,
+        const Rows shards(open.session(),
+                          "SELECT count(*) FROM shards WHERE job = ? AND state < ?",
+                          job,
                           static_cast<int>(ShardState::submitted));
         return ready.number(0, 0) == 0 && shards.number(0, 0) == 0;
     });
@@ -577,8 +693,12 @@ Result<bool> JobFile::is_sent(std::int64_t job) {
 
 Result<void> JobFile::set_job(std::int64_t job, JobState state, const std::string& reason, std::int64_t ended_ns) {
     return write([&](Connection& open) -> Result<void> {
-        execute(open.session(), "UPDATE jobs SET state = ?, reason = ?, ended_ns = ? WHERE key = ? AND state NOT IN (4, 5)",
-                static_cast<int>(state), reason, ended_ns, job);
+        execute(open.session(),
+                "UPDATE jobs SET state = ?, reason = ?, ended_ns = ? WHERE key = ? AND state NOT IN (4, 5)",
+                static_cast<int>(state),
+                reason,
+                ended_ns,
+                job);
         return {};
     });
 }
@@ -600,8 +720,11 @@ Result<void> JobFile::set_past_deadline(std::int64_t job) {
 Result<void> JobFile::cancel_items(std::int64_t job, const std::string& error, const std::string& detail) {
     return write([&](Connection& open) -> Result<void> {
         const auto changed = static_cast<std::int64_t>(
-            execute(open.session(), "UPDATE items SET state = 3, error = ?, detail = ? WHERE job = ? AND state IN (0, 1)", error,
-                    detail, job));
+            execute(open.session(),
+                    "UPDATE items SET state = 3, error = ?, detail = ? WHERE job = ? AND state IN (0, 1)",
+                    error,
+                    detail,
+                    job));
         execute(open.session(), "UPDATE jobs SET items_failed = items_failed + ? WHERE key = ?", changed, job);
         return {};
     });
@@ -609,13 +732,15 @@ Result<void> JobFile::cancel_items(std::int64_t job, const std::string& error, c
 
 Result<std::vector<JobFile::Waiting>> JobFile::waiting(std::int64_t job, std::size_t rows_max) {
     return with([&](Connection& open) -> Result<std::vector<Waiting>> {
-        const Rows rows(open.session(),
-                        "SELECT i.seq, i.id, i.input, i.photo, i.state, i.work, i.checkpoints, i.error, i.detail, i.retry, i.result,"
-                        " coalesce(w.state, -1), coalesce(w.finish, 0), coalesce(w.model, ''), coalesce(w.input_tokens, -1),"
-                        " coalesce(w.output_tokens, -1), coalesce(w.cached_tokens, -1), coalesce(w.reasoning_tokens, -1),"
-                        " coalesce(w.answer, '') FROM items i LEFT JOIN work w ON w.key = i.work AND i.work <> 0"
-                        " WHERE i.job = ? AND i.state = 0 ORDER BY i.seq LIMIT ?",
-                        job, static_cast<std::int64_t>(rows_max));
+        const Rows rows(
+            open.session(),
+            "SELECT i.seq, i.id, i.input, i.photo, i.state, i.work, i.checkpoints, i.error, i.detail, i.retry, i.result,"
+            " coalesce(w.state, -1), coalesce(w.finish, 0), coalesce(w.model, ''), coalesce(w.input_tokens, -1),"
+            " coalesce(w.output_tokens, -1), coalesce(w.cached_tokens, -1), coalesce(w.reasoning_tokens, -1),"
+            " coalesce(w.answer, '') FROM items i LEFT JOIN work w ON w.key = i.work AND i.work <> 0"
+            " WHERE i.job = ? AND i.state = 0 ORDER BY i.seq LIMIT ?",
+            job,
+            static_cast<std::int64_t>(rows_max));
         std::vector<Waiting> waiting(rows.size());
         for (std::size_t i = 0; i < rows.size(); ++i) {
             waiting[i].item = item_at(rows, i);
@@ -648,27 +773,39 @@ Result<void> JobFile::apply(std::int64_t job, const std::vector<WalkOutcome>& ou
             synchronous += outcome.synchronous;
             End end = outcome.end;
             if (end == End::refused) {
-                const Rows work(open.session(),
-                                "SELECT w.key, w.content_attempts FROM items i JOIN work w ON w.key = i.work WHERE i.job = ? AND i.seq = ?",
-                                job, outcome.seq);
+                const Rows work(
+                    open.session(),
+                    "SELECT w.key, w.content_attempts FROM items i JOIN work w ON w.key = i.work WHERE i.job = ? AND i.seq = ?",
+                    job,
+                    outcome.seq);
                 if (!work.empty() && work.number(0, 1) + 1 < content_attempts) {
                     // Whoever has used this answer already keeps it.
-                    execute(open.session(),
-                            "UPDATE work SET state = 0, shard = 0, content_attempts = content_attempts + 1, job = ? WHERE key = ?"
-                            " AND state = 2", job, work.number(0, 0));
+                    execute(
+                        open.session(),
+                        "UPDATE work SET state = 0, shard = 0, content_attempts = content_attempts + 1, job = ? WHERE key = ?"
+                        " AND state = 2",
+                        job,
+                        work.number(0, 0));
                     execute(open.session(), "UPDATE items SET state = 1 WHERE job = ? AND seq = ?", job, outcome.seq);
                     continue;
                 }
                 if (!work.empty()) {
-                    execute(open.session(), "UPDATE work SET state = 3, content_attempts = content_attempts + 1 WHERE key = ? AND state = 2",
+                    execute(open.session(),
+                            "UPDATE work SET state = 3, content_attempts = content_attempts + 1 WHERE key = ? AND state = 2",
                             work.number(0, 0));
                 }
                 end = End::failed;
             }
             if (end == End::asks) {
                 open.pass_work(job, outcome.seq);
-                const auto added = open.add_work(outcome.hash, job, outcome.seq, outcome.work.stage, outcome.work.tokens,
-                                                 outcome.work.tokens_expected, outcome.work.output_max, outcome.work.bytes);
+                const auto added = open.add_work(outcome.hash,
+                                                 job,
+                                                 outcome.seq,
+                                                 outcome.work.stage,
+                                                 outcome.work.tokens,
+                                                 outcome.work.tokens_expected,
+                                                 outcome.work.output_max,
+                                                 outcome.work.bytes);
                 open.ask(outcome.checkpoints, outcome.hash, job, outcome.seq);
                 if (added != 0) {
                     ++asked[outcome.work.stage];
@@ -677,9 +814,12 @@ Result<void> JobFile::apply(std::int64_t job, const std::vector<WalkOutcome>& ou
                     if (state == kAnswered) {
                         execute(open.session(), "UPDATE items SET state = 0 WHERE job = ? AND seq = ?", job, outcome.seq);
                     } else if (state == kFailed) {
-                        execute(open.session(),
-                                "UPDATE work SET state = 0, attempts = 0, content_attempts = 0, expiries = 0, shard = 0, job = ?"
-                                " WHERE key = ?", job, known);
+                        execute(
+                            open.session(),
+                            "UPDATE work SET state = 0, attempts = 0, content_attempts = 0, expiries = 0, shard = 0, job = ?"
+                            " WHERE key = ?",
+                            job,
+                            known);
                         ++asked[outcome.work.stage];
                     }
                 }
@@ -687,8 +827,14 @@ Result<void> JobFile::apply(std::int64_t job, const std::vector<WalkOutcome>& ou
             }
             done += end == End::done ? 1 : 0;
             failed += end == End::failed ? 1 : 0;
-            open.end_item(static_cast<int>(end == End::done ? ItemState::done : ItemState::failed), outcome.result, outcome.error,
-                          outcome.detail, static_cast<int>(outcome.retry), outcome.checkpoints, job, outcome.seq);
+            open.end_item(static_cast<int>(end == End::done ? ItemState::done : ItemState::failed),
+                          outcome.result,
+                          outcome.error,
+                          outcome.detail,
+                          static_cast<int>(outcome.retry),
+                          outcome.checkpoints,
+                          job,
+                          outcome.seq);
         }
         for (const auto& [stage, count] : asked) {
             execute(open.session(), "UPDATE stages SET requests = requests + ? WHERE job = ? AND stage = ?", count, job, stage);
@@ -696,7 +842,12 @@ Result<void> JobFile::apply(std::int64_t job, const std::vector<WalkOutcome>& ou
         if (done + failed + cost != 0) {
             execute(open.session(),
                     "UPDATE jobs SET items_done = items_done + ?, items_failed = items_failed + ?, booked = booked + ?,"
-                    " synchronous = synchronous + ? WHERE key = ?", done, failed, cost, synchronous, job);
+                    " synchronous = synchronous + ? WHERE key = ?",
+                    done,
+                    failed,
+                    cost,
+                    synchronous,
+                    job);
         }
         return {};
     });
@@ -704,7 +855,10 @@ Result<void> JobFile::apply(std::int64_t job, const std::vector<WalkOutcome>& ou
 
 Result<std::vector<ItemRow>> JobFile::items(std::int64_t job, std::int64_t seq, std::size_t rows_max) {
     return with([&](Connection& open) -> Result<std::vector<ItemRow>> {
-        const Rows rows(open.session(), std::string(kItemColumns) + " WHERE job = ? AND seq >= ? ORDER BY seq LIMIT ?", job, seq,
+        const Rows rows(open.session(),
+                        std::string(kItemColumns) + " WHERE job = ? AND seq >= ? ORDER BY seq LIMIT ?",
+                        job,
+                        seq,
                         static_cast<std::int64_t>(rows_max));
         std::vector<ItemRow> items;
         for (std::size_t i = 0; i < rows.size(); ++i) {
@@ -716,11 +870,13 @@ Result<std::vector<ItemRow>> JobFile::items(std::int64_t job, std::int64_t seq, 
 
 Result<std::vector<JobFile::Unfinished>> JobFile::unfinished(std::int64_t job, std::size_t rows_max) {
     return with([&](Connection& open) -> Result<std::vector<Unfinished>> {
-        const Rows rows(open.session(),
-                        "SELECT i.seq, i.id, i.input, i.photo, i.state, i.work, i.checkpoints, i.error, i.detail, i.retry, i.result,"
-                        " coalesce(w.tokens, 0), coalesce(w.output_max, 0) FROM items i LEFT JOIN work w ON w.key = i.work"
-                        " WHERE i.job = ? AND i.state IN (0, 1) ORDER BY i.seq LIMIT ?",
-                        job, static_cast<std::int64_t>(rows_max));
+        const Rows rows(
+            open.session(),
+            "SELECT i.seq, i.id, i.input, i.photo, i.state, i.work, i.checkpoints, i.error, i.detail, i.retry, i.result,"
+            " coalesce(w.tokens, 0), coalesce(w.output_max, 0) FROM items i LEFT JOIN work w ON w.key = i.work"
+            " WHERE i.job = ? AND i.state IN (0, 1) ORDER BY i.seq LIMIT ?",
+            job,
+            static_cast<std::int64_t>(rows_max));
         std::vector<Unfinished> items;
         for (std::size_t i = 0; i < rows.size(); ++i) {
             items.push_back({item_at(rows, i), rows.number(i, 11), rows.number(i, 12)});
@@ -731,15 +887,19 @@ Result<std::vector<JobFile::Unfinished>> JobFile::unfinished(std::int64_t job, s
 
 Result<std::int64_t> JobFile::count(std::int64_t job, ItemState state) {
     return with([&](Connection& open) -> Result<std::int64_t> {
-        return Rows(open.session(), "SELECT count(*) FROM items WHERE job = ? AND state = ?", job, static_cast<int>(state)).number(0, 0);
+        return Rows(open.session(), "SELECT count(*) FROM items WHERE job = ? AND state = ?", job, static_cast<int>(state))
+            .number(0, 0);
     });
 }
 
 Result<JobFile::Ready> JobFile::ready(std::int64_t job, int stage) {
     return with([&](Connection& open) -> Result<Ready> {
-        const Rows rows(open.session(),
-                        "SELECT count(*), coalesce(sum(bytes), 0) FROM (SELECT bytes FROM work WHERE job = ? AND stage = ? AND state = 0"
-                        " LIMIT 200000)", job, stage);
+        const Rows rows(
+            open.session(),
+            "SELECT count(*), coalesce(sum(bytes), 0) FROM (SELECT bytes FROM work WHERE job = ? AND stage = ? AND state = 0"
+            " LIMIT 200000)",
+            job,
+            stage);
         return Ready{rows.number(0, 0), rows.number(0, 1)};
     });
 }
@@ -749,11 +909,19 @@ Result<std::vector<WorkRow>> JobFile::ready_work(std::int64_t job, int stage, st
         const Rows rows(open.session(),
                         "SELECT key, tokens, tokens_expected, output_max, bytes, attempts, content_attempts FROM work"
                         " WHERE job = ? AND stage = ? AND state = 0 ORDER BY key LIMIT ?",
-                        job, stage, static_cast<std::int64_t>(rows_max));
+                        job,
+                        stage,
+                        static_cast<std::int64_t>(rows_max));
         std::vector<WorkRow> works(rows.size());
         for (std::size_t i = 0; i < rows.size(); ++i) {
-            works[i] = {rows.number(i, 0), stage, rows.number(i, 1), rows.number(i, 2), rows.number(i, 3), rows.number(i, 4),
-                        static_cast<int>(rows.number(i, 5)), static_cast<int>(rows.number(i, 6))};
+            works[i] = {rows.number(i, 0),
+                        stage,
+                        rows.number(i, 1),
+                        rows.number(i, 2),
+                        rows.number(i, 3),
+                        rows.number(i, 4),
+                        static_cast<int>(rows.number(i, 5)),
+                        static_cast<int>(rows.number(i, 6))};
         }
         return works;
     });
@@ -762,10 +930,13 @@ Result<std::vector<WorkRow>> JobFile::ready_work(std::int64_t job, int stage, st
 Result<std::int64_t> JobFile::inherit(std::int64_t job) {
     std::int64_t changed = 0;
     auto done = write([&](Connection& open) -> Result<void> {
-        changed = static_cast<std::int64_t>(
-            execute(open.session(),
-                    "UPDATE work SET job = ? WHERE state = 0 AND job <> ? AND job IN (SELECT key FROM jobs WHERE state <> 1) AND key IN"
-                    " (SELECT work FROM items WHERE job = ? AND state = 1)", job, job, job));
+        changed = static_cast<std::int64_t>(execute(
+            open.session(),
+            "UPDATE work SET job = ? WHERE state = 0 AND job <> ? AND job IN (SELECT key FROM jobs WHERE state <> 1) AND key IN"
+            " (SELECT work FROM items WHERE job = ? AND state = 1)",
+            job,
+            job,
+            job));
         return {};
     });
     return done ? Result<std::int64_t>(changed) : done.error();
@@ -774,10 +945,18 @@ Result<std::int64_t> JobFile::inherit(std::int64_t job) {
 Result<std::int64_t> JobFile::plan_shard(Shard shard, const std::vector<std::int64_t>& works) {
     auto done = write([&](Connection& open) -> Result<void> {
         execute(open.session(),
-                "INSERT INTO shards VALUES (NULL, ?, ?, 0, ?, ?, ?, ?, ?, ?, 0, 0, '', '', '', '', '', '', 0, 0, -1, -1, -1, 0, 0, 0, 0, 0, 0, 0,"
+                "INSERT INTO shards VALUES (NULL, ?, ?, 0, ?, ?, ?, ?, ?, ?, 0, 0, '', '', '', '', '', '', 0, 0, -1, -1, -1, "
+                "0, 0, 0, 0, 0, 0, 0,"
                 " 0, 0, 0, ?, 0, 0, '')",
-                shard.job, shard.stage, shard.nonce, shard.model, static_cast<std::int64_t>(works.size()), shard.bytes, shard.tokens,
-                shard.reserved, shard.since_ns);
+                shard.job,
+                shard.stage,
+                shard.nonce,
+                shard.model,
+                static_cast<std::int64_t>(works.size()),
+                shard.bytes,
+                shard.tokens,
+                shard.reserved,
+                shard.since_ns);
         shard.key = Rows(open.session(), "SELECT last_insert_rowid()").number(0, 0);
         std::int64_t line = 0;
         for (const auto work : works) {
@@ -829,13 +1008,16 @@ Result<void> JobFile::save(const Shard& shard, const Incident& incident) {
 
 Result<std::vector<JobFile::Line>> JobFile::lines(std::int64_t shard, std::int64_t from, std::size_t rows_max) {
     return with([&](Connection& open) -> Result<std::vector<Line>> {
-        const Rows rows(open.session(),
-                        "SELECT l.line, l.work, i.seq, i.id, i.input, i.photo, i.state, i.work, i.checkpoints, i.error, i.detail, i.retry,"
-                        " i.result FROM lines l LEFT JOIN items i ON"
-                        " i.job = (SELECT a.job FROM items a WHERE a.work = l.work AND a.state = 1 ORDER BY a.job, a.seq LIMIT 1) AND"
-                        " i.seq = (SELECT a.seq FROM items a WHERE a.work = l.work AND a.state = 1 ORDER BY a.job, a.seq LIMIT 1)"
-                        " WHERE l.shard = ? AND l.line >= ? ORDER BY l.line LIMIT ?",
-                        shard, from, static_cast<std::int64_t>(rows_max));
+        const Rows rows(
+            open.session(),
+            "SELECT l.line, l.work, i.seq, i.id, i.input, i.photo, i.state, i.work, i.checkpoints, i.error, i.detail, i.retry,"
+            " i.result FROM lines l LEFT JOIN items i ON"
+            " i.job = (SELECT a.job FROM items a WHERE a.work = l.work AND a.state = 1 ORDER BY a.job, a.seq LIMIT 1) AND"
+            " i.seq = (SELECT a.seq FROM items a WHERE a.work = l.work AND a.state = 1 ORDER BY a.job, a.seq LIMIT 1)"
+            " WHERE l.shard = ? AND l.line >= ? ORDER BY l.line LIMIT ?",
+            shard,
+            from,
+            static_cast<std::int64_t>(rows_max));
         std::vector<Line> lines(rows.size());
         for (std::size_t i = 0; i < rows.size(); ++i) {
             lines[i].line = rows.number(i, 0);
@@ -858,15 +1040,22 @@ Result<void> JobFile::ingest(const Shard& shard,
         for (const auto& result : results) {
             const auto* line = open.find_line(shard.key, result.line);
             if (line == nullptr) {
-                open.note({shard.job, shard.key, "unknown_id", "line " + std::to_string(result.line) + " was never sent", shard.since_ns});
+                open.note({shard.job,
+                           shard.key,
+                           "unknown_id",
+                           "line " + std::to_string(result.line) + " was never sent",
+                           shard.since_ns});
                 continue;
             }
             if (std::get<1>(*line) != kNone) {
                 // A re-read after a fetch that was begun anew brings equal lines: those say nothing.
                 const bool is_equal = std::get<2>(*line) == result.digest;
                 if (shard.fetches == 0 || !is_equal) {
-                    open.note({shard.job, shard.key, is_equal ? "duplicate" : "conflicting",
-                               "line " + std::to_string(result.line) + " came twice; the first answer is kept", shard.since_ns});
+                    open.note({shard.job,
+                               shard.key,
+                               is_equal ? "duplicate" : "conflicting",
+                               "line " + std::to_string(result.line) + " came twice; the first answer is kept",
+                               shard.since_ns});
                 }
                 continue;
             }
@@ -879,7 +1068,11 @@ Result<void> JobFile::ingest(const Shard& shard,
             }
         }
         if (answered > 0) {
-            execute(open.session(), "UPDATE stages SET answered = answered + ? WHERE job = ? AND stage = ?", answered, shard.job, shard.stage);
+            execute(open.session(),
+                    "UPDATE stages SET answered = answered + ? WHERE job = ? AND stage = ?",
+                    answered,
+                    shard.job,
+                    shard.stage);
         }
         for (const auto& incident : incidents) {
             open.note(incident);
@@ -889,7 +1082,10 @@ Result<void> JobFile::ingest(const Shard& shard,
         changed.synchronous += synchronous;
         open.save(changed);
         if (cost != 0 || synchronous != 0) {
-            execute(open.session(), "UPDATE jobs SET booked = booked + ?, synchronous = synchronous + ? WHERE key = ?", cost, synchronous,
+            execute(open.session(),
+                    "UPDATE jobs SET booked = booked + ?, synchronous = synchronous + ? WHERE key = ?",
+                    cost,
+                    synchronous,
                     shard.job);
         }
         return {};
@@ -904,7 +1100,8 @@ Result<std::int64_t> JobFile::open_lines(std::int64_t shard) {
 
 Result<void> JobFile::settle(const Shard& shard, const LineResult& rest, int attempts_max) {
     return write([&](Connection& open) -> Result<void> {
-        const Rows rows(open.session(), "SELECT line, work FROM lines WHERE shard = ? AND outcome = 0 ORDER BY line", shard.key);
+        const Rows rows(
+            open.session(), "SELECT line, work FROM lines WHERE shard = ? AND outcome = 0 ORDER BY line", shard.key);
         for (std::size_t i = 0; i < rows.size(); ++i) {
             LineResult result = rest;
             result.line = rows.number(i, 0);
@@ -917,7 +1114,8 @@ Result<void> JobFile::settle(const Shard& shard, const LineResult& rest, int att
 
 Result<void> JobFile::give_back(const Shard& shard, std::int64_t bad_line, const LineResult& bad) {
     return write([&](Connection& open) -> Result<void> {
-        const Rows rows(open.session(), "SELECT work FROM lines WHERE shard = ? AND line = ? AND outcome = 0", shard.key, bad_line);
+        const Rows rows(
+            open.session(), "SELECT work FROM lines WHERE shard = ? AND line = ? AND outcome = 0", shard.key, bad_line);
         if (!rows.empty()) {
             LineResult result = bad;
             result.line = bad_line;
@@ -951,14 +1149,22 @@ Result<std::map<std::string, std::int64_t>> JobFile::outcomes(std::int64_t shard
 
 Result<JobFile::Queue> JobFile::queue(const std::string& provider, const std::string& model) {
     return with([&](Connection& open) -> Result<Queue> {
-        const Rows rows(open.session(), "SELECT tokens_max, next_ns, refusals FROM queues WHERE provider = ? AND model = ?", provider, model);
+        const Rows rows(open.session(),
+                        "SELECT tokens_max, next_ns, refusals FROM queues WHERE provider = ? AND model = ?",
+                        provider,
+                        model);
         return rows.empty() ? Queue{} : Queue{rows.number(0, 0), rows.number(0, 1), static_cast<int>(rows.number(0, 2))};
     });
 }
 
 Result<void> JobFile::set_queue(const std::string& provider, const std::string& model, const Queue& queue) {
     return write([&](Connection& open) -> Result<void> {
-        execute(open.session(), "INSERT OR REPLACE INTO queues VALUES (?, ?, ?, ?, ?)", provider, model, queue.tokens_max, queue.next_ns,
+        execute(open.session(),
+                "INSERT OR REPLACE INTO queues VALUES (?, ?, ?, ?, ?)",
+                provider,
+                model,
+                queue.tokens_max,
+                queue.next_ns,
                 queue.refusals);
         return {};
     });
@@ -973,7 +1179,8 @@ Result<void> JobFile::note(const Incident& incident) {
 
 Result<std::vector<Incident>> JobFile::incidents(std::int64_t job) {
     return with([&](Connection& open) -> Result<std::vector<Incident>> {
-        const Rows rows(open.session(), "SELECT job, shard, kind, detail, at_ns FROM incidents WHERE job = ? ORDER BY key", job);
+        const Rows rows(
+            open.session(), "SELECT job, shard, kind, detail, at_ns FROM incidents WHERE job = ? ORDER BY key", job);
         std::vector<Incident> all;
         for (std::size_t i = 0; i < rows.size(); ++i) {
             all.push_back({rows.number(i, 0), rows.number(i, 1), rows.text(i, 2), rows.text(i, 3), rows.number(i, 4)});
@@ -993,10 +1200,14 @@ Result<std::vector<JobFile::StageSums>> JobFile::stages(std::int64_t job) {
     });
 }
 
-Result<std::map<std::int64_t, std::vector<JobFile::Lineage>>> JobFile::lineage(std::int64_t job, std::int64_t seq, std::size_t rows_max) {
+Result<std::map<std::int64_t, std::vector<JobFile::Lineage>>> JobFile::lineage(std::int64_t job,
+                                                                               std::int64_t seq,
+                                                                               std::size_t rows_max) {
     return with([&](Connection& open) -> Result<std::map<std::int64_t, std::vector<Lineage>>> {
         const Rows items(open.session(),
-                         "SELECT seq, works FROM items WHERE job = ? AND seq >= ? ORDER BY seq LIMIT ?", job, seq,
+                         "SELECT seq, works FROM items WHERE job = ? AND seq >= ? ORDER BY seq LIMIT ?",
+                         job,
+                         seq,
                          static_cast<std::int64_t>(rows_max));
         // One query for all of them: their keys are numbers, so the list needs no quotes.
         std::string keys;
@@ -1007,10 +1218,12 @@ Result<std::map<std::int64_t, std::vector<JobFile::Lineage>>> JobFile::lineage(s
         if (!keys.empty()) {
             keys.pop_back();
         }
-        const Rows rows(open.session(),
-                        "SELECT w.key, w.stage, coalesce(s.nonce, ''), w.line, w.attempts, w.request_id, w.model, w.input_tokens,"
-                        " w.output_tokens, w.cached_tokens, w.cost, w.job, w.asker FROM work w LEFT JOIN shards s ON s.key = w.shard"
-                        " WHERE w.key IN (" + keys + ")");
+        const Rows rows(
+            open.session(),
+            "SELECT w.key, w.stage, coalesce(s.nonce, ''), w.line, w.attempts, w.request_id, w.model, w.input_tokens,"
+            " w.output_tokens, w.cached_tokens, w.cost, w.job, w.asker FROM work w LEFT JOIN shards s ON s.key = w.shard"
+            " WHERE w.key IN (" +
+                keys + ")");
         std::map<std::int64_t, std::size_t> places;
         for (std::size_t row = 0; row < rows.size(); ++row) {
             places[rows.number(row, 0)] = row;
@@ -1048,12 +1261,17 @@ Result<std::vector<JobFile::DeadLetters>> JobFile::dead_letters(std::int64_t job
     return with([&](Connection& open) -> Result<std::vector<DeadLetters>> {
         const Rows rows(open.session(),
                         "SELECT error, retry, count(*), min(seq) FROM items WHERE job = ? AND state = 3 GROUP BY error, retry"
-                        " ORDER BY count(*) DESC", job);
+                        " ORDER BY count(*) DESC",
+                        job);
         std::vector<DeadLetters> all;
         for (std::size_t i = 0; i < rows.size(); ++i) {
-            const Rows example(open.session(), "SELECT id, detail FROM items WHERE job = ? AND seq = ?", job, rows.number(i, 3));
-            all.push_back({rows.text(i, 0), static_cast<RetryClass>(rows.number(i, 1)), rows.number(i, 2),
-                           example.text(0, 0), example.text(0, 1)});
+            const Rows example(
+                open.session(), "SELECT id, detail FROM items WHERE job = ? AND seq = ?", job, rows.number(i, 3));
+            all.push_back({rows.text(i, 0),
+                           static_cast<RetryClass>(rows.number(i, 1)),
+                           rows.number(i, 2),
+                           example.text(0, 0),
+                           example.text(0, 1)});
         }
         return all;
     });
@@ -1068,20 +1286,25 @@ Result<JobFile::Sums> JobFile::sums(std::int64_t job) {
             stage.shards = shards.number(i, 1);
             stage.lines = shards.number(i, 2);
         }
-        const Rows lines(open.session(),
-                         "SELECT s.stage, l.outcome, count(*) FROM lines l JOIN shards s ON s.key = l.shard WHERE s.job = ? GROUP BY"
-                         " s.stage, l.outcome", job);
+        const Rows lines(
+            open.session(),
+            "SELECT s.stage, l.outcome, count(*) FROM lines l JOIN shards s ON s.key = l.shard WHERE s.job = ? GROUP BY"
+            " s.stage, l.outcome",
+            job);
         for (std::size_t i = 0; i < lines.size(); ++i) {
             auto& stage = sums.stages[static_cast<int>(lines.number(i, 0))];
             const auto outcome = lines.number(i, 1);
             stage.failed += outcome == kLineFailed || outcome == kLineSwapped ? lines.number(i, 2) : 0;
             stage.expired += outcome == kLineExpired || outcome == kLineCancelled ? lines.number(i, 2) : 0;
         }
-        const Rows work(open.session(),
-                        "SELECT sum(CASE WHEN input_tokens > 0 THEN input_tokens ELSE 0 END), sum(CASE WHEN cached_tokens > 0 THEN"
-                        " cached_tokens ELSE 0 END), sum(CASE WHEN output_tokens > 0 THEN output_tokens ELSE 0 END) FROM work WHERE job = ?",
-                        job);
-        sums.unexplained = Rows(open.session(), "SELECT coalesce(sum(unexplained), 0) FROM shards WHERE job = ?", job).number(0, 0);
+        const Rows work(
+            open.session(),
+            "SELECT sum(CASE WHEN input_tokens > 0 THEN input_tokens ELSE 0 END), sum(CASE WHEN cached_tokens > 0 THEN"
+            " cached_tokens ELSE 0 END), sum(CASE WHEN output_tokens > 0 THEN output_tokens ELSE 0 END) FROM work WHERE job = "
+            "?",
+            job);
+        sums.unexplained =
+            Rows(open.session(), "SELECT coalesce(sum(unexplained), 0) FROM shards WHERE job = ?", job).number(0, 0);
         sums.input_tokens = work.number(0, 0);
         sums.cached_tokens = work.number(0, 1);
         sums.output_tokens = work.number(0, 2);

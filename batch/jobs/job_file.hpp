@@ -24,8 +24,8 @@ struct JobRow {
     std::string id;
     JobState state = JobState::planning;
     std::string reason;
-    std::string input;        // as given, absolute
-    std::string output;       // directory, absolute
+    std::string input;         // as given, absolute
+    std::string output;        // directory, absolute
     bool is_requests = false;  // OpenAI's requests, without a pipeline
     std::string provider;
     std::string pipeline;
@@ -67,10 +67,10 @@ struct ItemRow {
 struct WorkRow {
     std::int64_t key = 0;
     int stage = 0;
-    std::int64_t tokens = 0;       // prompt, high estimate
+    std::int64_t tokens = 0;  // prompt, high estimate
     std::int64_t tokens_expected = 0;
-    std::int64_t output_max = 0;   // tokens, worst case
-    std::int64_t bytes = 0;        // of its line, about
+    std::int64_t output_max = 0;  // tokens, worst case
+    std::int64_t bytes = 0;       // of its line, about
     int attempts = 0;
     int content_attempts = 0;
 };
@@ -94,7 +94,7 @@ struct WalkOutcome {
     std::string hash;              // asks: of the request's bytes
     std::int64_t cost = 0;         // picousd; of what was asked live
     std::int64_t synchronous = 0;  // likewise
-    WorkRow work;      // asks
+    WorkRow work;                  // asks
 };
 
 /// A line's outcome, once.
@@ -115,7 +115,8 @@ struct LineResult {
 struct Incident {
     std::int64_t job = 0;
     std::int64_t shard = 0;
-    std::string kind;  // adopted, resubmitted, swapped, duplicate, conflicting, unknown_id, no_id, missing, unreadable, orphan, ...
+    std::string
+        kind;  // adopted, resubmitted, swapped, duplicate, conflicting, unknown_id, no_id, missing, unreadable, orphan, ...
     std::string detail;
     std::int64_t at_ns = 0;
 };
@@ -156,14 +157,16 @@ public:
     Result<void> add_items(std::int64_t job, const std::vector<ItemRow>& items);
     Result<void> set_model(std::int64_t job, const std::string& model);
     Result<void> open_job(const JobRow& job);
-    Result<void> drop_job(std::int64_t job);  ///< one that is still being planned
+    Result<void> drop_job(std::int64_t job);                         ///< one that is still being planned
     Result<std::vector<JobRow>> jobs(bool only_unfinished = false);  ///< oldest first
     Result<std::optional<JobRow>> job(const std::string& id);
     /// The latest for this input and output; cancelled ones are left out.
     Result<std::optional<JobRow>> find_job(const std::string& input, const std::string& output);
     Result<void> ask_cancel(const std::string& id);
     /// Failed items with one of these classes or ids (both empty: all) wait again. How many.
-    Result<std::int64_t> retry(const std::string& id, const std::vector<std::string>& classes, const std::vector<std::string>& ids);
+    Result<std::int64_t> retry(const std::string& id,
+                               const std::vector<std::string>& classes,
+                               const std::vector<std::string>& ids);
     Result<void> reopen(const std::string& id);  ///< paused -> open
     Result<void> set_cap(const std::string& id, std::int64_t cap);
     /// No request is ready or on its way to the provider: all that can be is there.
@@ -224,7 +227,8 @@ public:
     Result<std::int64_t> open_lines(std::int64_t shard);
     /// Lines without an outcome, with the given one, in one transaction with the shard.
     Result<void> settle(const Shard& shard, const LineResult& rest, int attempts_max);
-    /// One line of the shard was refused by the provider's validation: that request has failed, the others go back to the queue.
+    /// One line of the shard was refused by the provider's validation: that request has failed, the others go back to the
+    /// queue.
     Result<void> give_back(const Shard& shard, std::int64_t bad_line, const LineResult& bad);
     /// All lines back to the queue: the file was never run.
     Result<void> give_back(const Shard& shard);

@@ -53,9 +53,9 @@ public:
     ~LineFileReader();
 
     struct Line {
-        std::string_view text;  // without its line end, LF or CRLF. Lifetime: until the next call
-        std::int64_t next = 0;  // offset behind it
-        bool is_cut = false;    // the file ends without a line end
+        std::string_view text;     // without its line end, LF or CRLF. Lifetime: until the next call
+        std::int64_t next = 0;     // offset behind it
+        bool is_cut = false;       // the file ends without a line end
         bool is_too_long = false;  // only its beginning is here
     };
     /// False: the end. Errors: io_failed.

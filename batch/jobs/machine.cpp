@@ -39,7 +39,8 @@ std::chrono::milliseconds back_off(std::chrono::milliseconds base,
                                    int tries,
                                    std::uint64_t random) {
     const auto full = std::min(most, base * (std::int64_t{1} << std::clamp(tries, 0, 20)));
-    return full / 2 + std::chrono::milliseconds(static_cast<std::int64_t>(random % static_cast<std::uint64_t>(full.count() / 2 + 1)));
+    return full / 2 +
+           std::chrono::milliseconds(static_cast<std::int64_t>(random % static_cast<std::uint64_t>(full.count() / 2 + 1)));
 }
 
 Machine::Machine(Doors doors, Settings settings) : doors_(std::move(doors)), settings_(std::move(settings)) {}
@@ -264,7 +265,8 @@ Result<bool> Machine::walk(const JobRow& job, Task& task) {
     if (rows.value().empty()) {
         return false;
     }
-    const auto photo = std::find_if(rows.value().begin(), rows.value().end(), [](const auto& row) { return !row.item.photo.empty(); });
+    const auto photo =
+        std::find_if(rows.value().begin(), rows.value().end(), [](const auto& row) { return !row.item.photo.empty(); });
     if (photo != rows.value().end() && rows.value().size() > kWalkRowsWithPhotos) {
         rows.value().resize(kWalkRowsWithPhotos);
     }
@@ -295,7 +297,7 @@ Result<bool> Machine::walk(const JobRow& job, Task& task) {
             outcome.end = walk.is_reply_refused ? WalkOutcome::End::refused : WalkOutcome::End::failed;
             outcome.error = walk.error.name();
             outcome.detail = shorten(walk.error.detail, 500);
-            outcome.retry = walk.is_reply_refused ? RetryClass::content
+            outcome.retry = walk.is_reply_refused                ? RetryClass::content
                             : info(walk.error.code).is_retryable ? RetryClass::transient
                                                                  : RetryClass::fix_body;
         } else {
@@ -346,7 +348,8 @@ Result<bool> Machine::cut_stage(
     const JobRow& job, Task& task, int stage, const std::vector<Shard>& shards, std::int64_t& next_ns) {
     const auto& able = task.provider->capabilities();
     const auto lines_max = settings_.requests_max > 0 ? std::min(settings_.requests_max, able.requests_max) : able.requests_max;
-    const auto is_pilot = job.pilot > 0 && stage == 0 && std::none_of(shards.begin(), shards.end(), [](const Shard&) { return true; }) &&
+    const auto is_pilot = job.pilot > 0 && stage == 0 &&
+                          std::none_of(shards.begin(), shards.end(), [](const Shard&) { return true; }) &&
                           job.money.booked == 0;
     const auto wanted = is_pilot ? std::min(job.pilot, lines_max) : lines_max;
     auto ready = doors_.file.ready(job.key, stage);
@@ -359,9 +362,8 @@ Result<bool> Machine::cut_stage(
         return false;
     }
     const auto since = ready_since_.try_emplace(place, now_ns()).first->second;
-    const bool comes_more = std::any_of(shards.begin(), shards.end(), [&](const Shard& shard) {
-        return shard.stage <= stage && !is_over(shard);
-    });
+    const bool comes_more =
+        std::any_of(shards.begin(), shards.end(), [&](const Shard& shard) { return shard.stage <= stage && !is_over(shard); });
     const bool comes_now = std::any_of(shards.begin(), shards.end(), [&](const Shard& shard) {
         return shard.stage <= stage && (shard.state == ShardState::downloading || shard.state == ShardState::ingesting);
     });
@@ -408,7 +410,8 @@ Result<bool> Machine::cut_stage(
             missing = shard.reserved + worst - room;
             break;
         }
-        if (!keys.empty() && (shard.bytes + work.bytes > able.file_bytes_max || (tokens_max > 0 && shard.tokens + work.tokens > tokens_max))) {
+        if (!keys.empty() &&
+            (shard.bytes + work.bytes > able.file_bytes_max || (tokens_max > 0 && shard.tokens + work.tokens > tokens_max))) {
             break;
         }
         keys.push_back(work.key);
@@ -542,7 +545,8 @@ Result<bool> Machine::live(const JobRow& job, Task& task) {
     for (auto& one : waiting.value()) {
         // The live price, and at most one more request for each stage that is left.
         const double factor = task.provider->capabilities().price_factor;
-        const auto once = task.pricing->worst(job.model, one.tokens, one.output_max > 0 ? one.output_max : settings_.output_tokens_assumed);
+        const auto once =
+            task.pricing->worst(job.model, one.tokens, one.output_max > 0 ? one.output_max : settings_.output_tokens_assumed);
         const auto worst = static_cast<std::int64_t>(static_cast<double>(once) / (factor > 0 ? factor : 1)) * task.stage_count;
         if (job.money.cap > 0 && worst > room) {
             break;
@@ -551,11 +555,13 @@ Result<bool> Machine::live(const JobRow& job, Task& task) {
         items.push_back(std::move(one.item));
     }
     if (items.empty()) {
-        auto paused = pause(job, "the deadline is over and the cost cap leaves no room for asking live; raise --cap-usd and run again");
+        auto paused =
+            pause(job, "the deadline is over and the cost cap leaves no room for asking live; raise --cap-usd and run again");
         return paused ? Result<bool>(false) : paused.error();
     }
-    auto outcomes = doors_.run_live ? doors_.run_live(job, items)
-                                    : Result<std::vector<WalkOutcome>>(fail(Errc::config_invalid, "items cannot be asked live here"));
+    auto outcomes = doors_.run_live
+                        ? doors_.run_live(job, items)
+                        : Result<std::vector<WalkOutcome>>(fail(Errc::config_invalid, "items cannot be asked live here"));
     if (!outcomes) {
         auto paused = pause(job, outcomes.error().detail);
         return paused ? Result<bool>(false) : paused.error();

@@ -22,13 +22,13 @@
 
 namespace eco2::batch {
 
-/// Carries jobs from their plan to their results, one durable step after another. It keeps nothing that matters in memory: a new
-/// one goes on where the last one stopped, at whatever point that was.
+/// Carries jobs from their plan to their results, one durable step after another. It keeps nothing that matters in memory: a
+/// new one goes on where the last one stopped, at whatever point that was.
 ///
 /// What costs money or changes something elsewhere is written down first (`upload_intent`, `submit_intent`), then done, then
-/// settled. Where the outcome stays unclear - a lost reply, a kill in between - the provider is asked what it has, and nothing is
-/// repeated before that has answered for `visibility_grace`. Right before a batch is created, this process makes sure that it
-/// still owns the jobs.
+/// settled. Where the outcome stays unclear - a lost reply, a kill in between - the provider is asked what it has, and nothing
+/// is repeated before that has answered for `visibility_grace`. Right before a batch is created, this process makes sure that
+/// it still owns the jobs.
 ///
 /// Thread-safety: none; one thread, which may block.
 class Machine {
@@ -68,8 +68,8 @@ public:
         bool has_worked = false;
         std::int64_t next_ns = 0;  // when something is due; 0: nothing is
     };
-    /// One step of the first thing that is due. Errors: store_failed (a full disk: call again later), cancelled (another process
-    /// has taken over, or may_go_on said no).
+    /// One step of the first thing that is due. Errors: store_failed (a full disk: call again later), cancelled (another
+    /// process has taken over, or may_go_on said no).
     Result<Turn> turn();
 
     /// Keeps the lease; called between and inside steps. Errors: as turn.
@@ -82,8 +82,7 @@ private:
     Result<Task*> task_of(const JobRow& job);
     Result<bool> walk(const JobRow& job, Task& task);
     Result<bool> cut(const JobRow& job, Task& task, const std::vector<Shard>& shards, std::int64_t& next_ns);
-    Result<bool> cut_stage(
-        const JobRow& job, Task& task, int stage, const std::vector<Shard>& shards, std::int64_t& next_ns);
+    Result<bool> cut_stage(const JobRow& job, Task& task, int stage, const std::vector<Shard>& shards, std::int64_t& next_ns);
     Result<bool> finish(const JobRow& job, Task& task, const std::vector<Shard>& shards);
     Result<bool> begin_cancel(const JobRow& job, const std::vector<Shard>& shards, const std::string& reason);
     Result<bool> want_cancel(const std::vector<Shard>& shards);
@@ -118,7 +117,11 @@ private:
     std::int64_t now_ns() const { return doors_.clock.wall_ns(); }
     std::filesystem::path shard_file(const Shard& shard, std::string_view ending) const;
     std::vector<ItemWalk> walks_of(const std::vector<JobFile::Waiting>& rows, const JobRow& job, const Task& task) const;
-    LineResult line_result(const Task& task, const Shard& shard, std::int64_t line, BatchAnswer answer, std::string_view bytes,
+    LineResult line_result(const Task& task,
+                           const Shard& shard,
+                           std::int64_t line,
+                           BatchAnswer answer,
+                           std::string_view bytes,
                            std::vector<Incident>& incidents) const;
     Incident incident(const Shard& shard, std::string kind, std::string detail) const;
 
@@ -131,6 +134,9 @@ private:
 };
 
 /// How long to wait before a try: doubled from `base` up to `most`, with jitter.
-std::chrono::milliseconds back_off(std::chrono::milliseconds base, std::chrono::milliseconds most, int tries, std::uint64_t random);
+std::chrono::milliseconds back_off(std::chrono::milliseconds base,
+                                   std::chrono::milliseconds most,
+                                   int tries,
+                                   std::uint64_t random);
 
 }  // namespace eco2::batch

@@ -18,11 +18,8 @@ std::string member(const boost::json::object& object, std::string_view key) {
 
 }  // namespace
 
-Result<RunInput> run_input(const ItemRow& item,
-                           const JobRow& job,
-                           const Pipeline* pipeline,
-                           const std::filesystem::path& photos,
-                           bool needs_photo) {
+Result<RunInput> run_input(
+    const ItemRow& item, const JobRow& job, const Pipeline* pipeline, const std::filesystem::path& photos, bool needs_photo) {
     boost::json::error_code ec;
     const auto parsed = boost::json::parse(item.input, ec);
     const auto* object = ec ? nullptr : parsed.if_object();

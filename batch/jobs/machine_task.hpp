@@ -18,11 +18,8 @@ struct Machine::Task {
 
 /// What an item's walk starts from. `photos`: folder of cleaned photos; a photo is read only where `needs_photo`.
 /// Errors: io_failed (the photo is gone), store_failed (a record that cannot be read).
-Result<RunInput> run_input(const ItemRow& item,
-                           const JobRow& job,
-                           const Pipeline* pipeline,
-                           const std::filesystem::path& photos,
-                           bool needs_photo);
+Result<RunInput> run_input(
+    const ItemRow& item, const JobRow& job, const Pipeline* pipeline, const std::filesystem::path& photos, bool needs_photo);
 Result<std::vector<FinishedStage>> finished_stages(const ItemRow& item, const Pipeline* pipeline);
 std::string checkpoints_of(const std::vector<FinishedStage>& finished, const Pipeline* pipeline);
 

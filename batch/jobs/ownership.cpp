@@ -27,7 +27,8 @@ Result<std::unique_ptr<Ownership>> Ownership::take(const std::filesystem::path& 
             return owner.error();
         }
         // One lease more than it says: the other process measures its own by its own clock.
-        if (owner.value().expires_ns + std::chrono::nanoseconds(lease).count() > clock.wall_ns() || owner.value().expires_ns == 0) {
+        if (owner.value().expires_ns + std::chrono::nanoseconds(lease).count() > clock.wall_ns() ||
+            owner.value().expires_ns == 0) {
             return std::unique_ptr<Ownership>();
         }
     }

@@ -9,9 +9,9 @@
 
 namespace eco2::batch {
 
-/// Which process works on the jobs of a data directory: the one that holds the lock file. The system lets go of it when a process
-/// ends, however it ends, so the next one begins at once. A process that is frozen keeps its lock and loses its lease: another one
-/// then takes over, and the file refuses what the frozen one still wants to write (JobFile, "fenced").
+/// Which process works on the jobs of a data directory: the one that holds the lock file. The system lets go of it when a
+/// process ends, however it ends, so the next one begins at once. A process that is frozen keeps its lock and loses its lease:
+/// another one then takes over, and the file refuses what the frozen one still wants to write (JobFile, "fenced").
 ///
 /// Thread-safety: none.
 class Ownership {

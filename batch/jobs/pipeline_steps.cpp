@@ -72,7 +72,8 @@ Result<std::unique_ptr<ItemSteps>> make_steps(const JobRow& job, const StepDoors
         if (plan.kind != StageDefinition::Kind::infer && found.rules == nullptr && found.reward == nullptr) {
             return fail(Errc::plugin_missing,
                         "stage \"" + plan.name + "\" of pipeline " + job.pipeline + " needs plugin instance \"" +
-                            (plan.kind == StageDefinition::Kind::rules ? plan.store : plan.engine) + "\", which is not started");
+                            (plan.kind == StageDefinition::Kind::rules ? plan.store : plan.engine) +
+                            "\", which is not started");
         }
         walk.stages.push_back(std::move(found));
     }

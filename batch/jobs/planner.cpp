@@ -123,7 +123,8 @@ std::string input_stat(const std::string& input) {
     if (::stat(input.c_str(), &found) != 0 || !S_ISREG(found.st_mode)) {
         return {};
     }
-    return std::to_string(found.st_size) + ":" + std::to_string(found.st_mtim.tv_sec) + "." + std::to_string(found.st_mtim.tv_nsec);
+    return std::to_string(found.st_size) + ":" + std::to_string(found.st_mtim.tv_sec) + "." +
+           std::to_string(found.st_mtim.tv_nsec);
 }
 
 Planner::Planner(Doors doors, Settings settings) : doors_(std::move(doors)), settings_(std::move(settings)) {}
@@ -169,8 +170,10 @@ Result<std::optional<JobRow>> Planner::known(const PlanRequest& request, const s
         return std::optional<JobRow>();  // a new job: what was paid for is not paid again
     }
     return fail(Errc::invalid_field,
-                "the input was changed since job " + job.id + " was planned from it, and the job is not over: put the input back, or `eco2 "
-                "batch cancel " + job.id + "` and run again (what was answered is not paid twice)");
+                "the input was changed since job " + job.id +
+                    " was planned from it, and the job is not over: put the input back, or `eco2 "
+                    "batch cancel " +
+                    job.id + "` and run again (what was answered is not paid twice)");
 }
 
 Result<Planner::Planned> Planner::plan(const PlanRequest& request) {
@@ -245,7 +248,8 @@ Result<Planner::Planned> Planner::plan(const PlanRequest& request) {
         return added.error();
     }
     if (reader.value()->left_out() > 0) {
-        planned.notes.push_back(std::to_string(reader.value()->left_out()) + " files are no photos by their names and are left out");
+        planned.notes.push_back(std::to_string(reader.value()->left_out()) +
+                                " files are no photos by their names and are left out");
     }
     for (const auto& column : reader.value()->ignored_columns()) {
         planned.notes.push_back("column \"" + column + "\" is not known and is ignored");
@@ -308,7 +312,8 @@ Result<void> Planner::add(JobRow& job, InputReader& reader, const Pipeline* pipe
         } else if (job.items == 0) {
             job.model = item.model;
             if (item.endpoint != provider.capabilities().endpoint) {
-                problem(place() + "the provider's batches are for " + provider.capabilities().endpoint + ", not for " + item.endpoint);
+                problem(place() + "the provider's batches are for " + provider.capabilities().endpoint + ", not for " +
+                        item.endpoint);
             }
         }
         ++job.items;

@@ -56,8 +56,8 @@ public:
 
     struct Planned {
         JobRow job;
-        bool is_known = false;                // it was there already
-        std::vector<std::string> notes;       // for people: files left out, columns ignored
+        bool is_known = false;           // it was there already
+        std::vector<std::string> notes;  // for people: files left out, columns ignored
     };
     /// The job for this input and output that is not over, or was not changed since it was; else a new one.
     ///

@@ -84,7 +84,8 @@ Result<JobProgress> progress_of(JobFile& file, const JobRow& job, const Clock& c
     }
     if (job.state == JobState::open && answered > 0 && requests >= answered) {
         const double share = static_cast<double>(requests - answered) / static_cast<double>(answered);
-        progress.left = std::chrono::nanoseconds(static_cast<std::int64_t>(share * static_cast<double>(progress.elapsed.count())));
+        progress.left =
+            std::chrono::nanoseconds(static_cast<std::int64_t>(share * static_cast<double>(progress.elapsed.count())));
     }
     return progress;
 }

@@ -66,8 +66,11 @@ Result<void> Machine::download(const JobRow&, Task& task, Shard shard) {
                 std::filesystem::remove(path, ec);
             }
             const bool is_gone = result.status == 404 || result.status == 410;
-            if (is_gone && now_ns() - shard.since_ns >= std::chrono::nanoseconds(settings_.visibility_grace).count() && shard.tries >= 5) {
-                if (auto noted = doors_.file.note(incident(shard, "results_gone", "the file " + id + " is not there: " + trouble)); !noted) {
+            if (is_gone && now_ns() - shard.since_ns >= std::chrono::nanoseconds(settings_.visibility_grace).count() &&
+                shard.tries >= 5) {
+                if (auto noted =
+                        doors_.file.note(incident(shard, "results_gone", "the file " + id + " is not there: " + trouble));
+                    !noted) {
                     return noted;
                 }
                 continue;  // its lines are missing, and asked for again
@@ -124,7 +127,8 @@ LineResult Machine::line_result(const Task& task,
             result.error = info(Errc::provider_bad_answer).name;
             result.detail = "the answer belongs to another request";
             result.retry = RetryClass::transient;
-            incidents.push_back(incident(shard, "swapped", "line " + std::to_string(line) + " carries another line's echo token"));
+            incidents.push_back(
+                incident(shard, "swapped", "line " + std::to_string(line) + " carries another line's echo token"));
             return result;
     }
     result.answer.text = std::move(text);
@@ -174,21 +178,24 @@ Result<void> Machine::ingest(const JobRow& job, Task& task, Shard shard) {
                 continue;
             }
             bytes += line.text.size();
-            auto answer = line.is_too_long ? Result<BatchAnswer>(fail(Errc::provider_bad_answer, "a line of the results is too long"))
-                                           : task.provider->read_line(line.text);
+            auto answer = line.is_too_long
+                              ? Result<BatchAnswer>(fail(Errc::provider_bad_answer, "a line of the results is too long"))
+                              : task.provider->read_line(line.text);
             if (!answer) {
                 // A line that is cut off is missing, and fetched again; any other one is evidence.
-                incidents.push_back(incident(shard, line.is_cut ? "cut_line" : "unreadable",
-                                             answer.error().detail + ": " + shorten(line.text, 80)));
+                incidents.push_back(incident(
+                    shard, line.is_cut ? "cut_line" : "unreadable", answer.error().detail + ": " + shorten(line.text, 80)));
                 continue;
             }
             if (answer.value().custom_id.empty()) {
-                incidents.push_back(incident(shard, "no_id", "a line without custom_id is nobody's: " + shorten(line.text, 80)));
+                incidents.push_back(
+                    incident(shard, "no_id", "a line without custom_id is nobody's: " + shorten(line.text, 80)));
                 continue;
             }
             const auto number = line_of(shard, answer.value().custom_id);
             if (number == 0) {
-                incidents.push_back(incident(shard, "unknown_id", "nobody sent \"" + shorten(answer.value().custom_id, 80) + "\""));
+                incidents.push_back(
+                    incident(shard, "unknown_id", "nobody sent \"" + shorten(answer.value().custom_id, 80) + "\""));
                 continue;
             }
             auto result = line_result(task, shard, number, std::move(answer.value()), line.text, incidents);
@@ -208,7 +215,8 @@ Result<void> Machine::ingest(const JobRow& job, Task& task, Shard shard) {
         }
         fail_point("ingest.after");
         if (has_account_fault) {
-            return pause(job, "the provider does not accept the key or its credit: " + account_detail + "; mend it and run again");
+            return pause(job,
+                         "the provider does not accept the key or its credit: " + account_detail + "; mend it and run again");
         }
     }
     if (!is_at_end) {
@@ -219,7 +227,8 @@ Result<void> Machine::ingest(const JobRow& job, Task& task, Shard shard) {
     if (!current) {
         return current.error();
     }
-    const auto found = std::find_if(current.value().begin(), current.value().end(), [&](const Shard& other) { return other.key == shard.key; });
+    const auto found = std::find_if(
+        current.value().begin(), current.value().end(), [&](const Shard& other) { return other.key == shard.key; });
     return found == current.value().end() ? Result<void>() : settle(job, task, *found);
 }
 
@@ -232,7 +241,8 @@ Result<void> Machine::settle(const JobRow&, Task& task, Shard shard) {
     const bool is_cut_short = shard.remote_state == "expired" || shard.remote_state == "cancelled" || shard.cancel != 0;
     const bool has_files = !shard.output_file.empty() || !shard.error_file.empty();
     std::error_code ec;
-    if (open.value() > 0 && has_files && shard.fetches == 0 && (!is_cut_short || shard.remote_total > shard.lines - open.value())) {
+    if (open.value() > 0 && has_files && shard.fetches == 0 &&
+        (!is_cut_short || shard.remote_total > shard.lines - open.value())) {
         for (const auto* ending : {".out", ".err"}) {
             std::filesystem::remove(shard_file(shard, ending), ec);
         }
@@ -242,7 +252,9 @@ Result<void> Machine::settle(const JobRow&, Task& task, Shard shard) {
         shard.state = ShardState::downloading;
         shard.next_ns = 0;
         return doors_.file.save(
-            shard, incident(shard, "missing", std::to_string(open.value()) + " lines have no result; the files are fetched once more"));
+            shard,
+            incident(
+                shard, "missing", std::to_string(open.value()) + " lines have no result; the files are fetched once more"));
     }
     LineResult rest;
     if (shard.remote_state == "cancelled") {
@@ -261,7 +273,8 @@ Result<void> Machine::settle(const JobRow&, Task& task, Shard shard) {
         rest.error = info(Errc::provider_bad_answer).name;
         rest.detail = "the batch is over, but its files hold no result for this request";
         if (open.value() > 0) {
-            if (auto noted = doors_.file.note(incident(shard, "lost", std::to_string(open.value()) + " lines never came")); !noted) {
+            if (auto noted = doors_.file.note(incident(shard, "lost", std::to_string(open.value()) + " lines never came"));
+                !noted) {
                 return noted;
             }
         }
@@ -301,7 +314,8 @@ Result<void> Machine::clean(Task& task, Shard shard) {
     }
     const auto give_up = [&](const std::string& id) -> Result<void> {
         shard.is_cleaned = true;
-        return doors_.file.save(shard, incident(shard, "left_behind", "the provider keeps a file of ours: " + id + "; " + shard.trouble));
+        return doors_.file.save(
+            shard, incident(shard, "left_behind", "the provider keeps a file of ours: " + id + "; " + shard.trouble));
     };
     const auto remove = [&](const std::string& id) {
         BatchAsk call;

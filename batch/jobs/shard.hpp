@@ -37,17 +37,17 @@ struct Shard {
 
     std::int64_t output_offset = 0;  // how far its files have been read
     std::int64_t error_offset = 0;
-    int fetches = 0;    // downloads that were begun anew because lines were missing
-    int tries = 0;      // of the present step, in a row
-    int scans = 0;      // clean look-ups that did not find it, in a row
-    int polls_null = 0; // terminal, but without the ids of its files
-    int cancel = 0;           // 1: wanted, 2: sent
-    bool has_stray = false;   // an upload went unclear: files of this name may be there that nobody uses
-    bool is_cleaned = false;  // settled, and nothing of it is left with the provider
-    std::int64_t since_ns = 0;    // when the present state began
-    std::int64_t intent_ns = 0;   // when the intent of the present upload or create was written
-    std::int64_t next_ns = 0;     // not before
-    std::string trouble;          // the last thing that went wrong, for people
+    int fetches = 0;             // downloads that were begun anew because lines were missing
+    int tries = 0;               // of the present step, in a row
+    int scans = 0;               // clean look-ups that did not find it, in a row
+    int polls_null = 0;          // terminal, but without the ids of its files
+    int cancel = 0;              // 1: wanted, 2: sent
+    bool has_stray = false;      // an upload went unclear: files of this name may be there that nobody uses
+    bool is_cleaned = false;     // settled, and nothing of it is left with the provider
+    std::int64_t since_ns = 0;   // when the present state began
+    std::int64_t intent_ns = 0;  // when the intent of the present upload or create was written
+    std::int64_t next_ns = 0;    // not before
+    std::string trouble;         // the last thing that went wrong, for people
 };
 
 }  // namespace eco2::batch

@@ -84,7 +84,8 @@ Result<void> Machine::build(const JobRow& job, Task& task, Shard shard) {
             if (walks[i].end != ItemWalk::End::asks) {
                 continue;  // it failed on the way; the line stays without an answer and is settled as missing
             }
-            auto request = settings_.has_echo ? with_echo(walks[i].request, echo_of(shard.nonce, numbers[i])) : walks[i].request;
+            auto request =
+                settings_.has_echo ? with_echo(walks[i].request, echo_of(shard.nonce, numbers[i])) : walks[i].request;
             auto line = task.provider->encode_line(*request, custom_id_of(shard, numbers[i]));
             if (!line) {
                 return fail(line.error().code, "a request cannot be written: " + line.error().detail);
@@ -187,7 +188,8 @@ Result<void> Machine::find_upload(Task& task, Shard shard) {
                 shard.tries = 0;
                 shard.next_ns = 0;
                 shard.trouble.clear();
-                auto saved = doors_.file.save(shard, incident(shard, "adopted_file", "an upload without a reply was found by its name"));
+                auto saved =
+                    doors_.file.save(shard, incident(shard, "adopted_file", "an upload without a reply was found by its name"));
                 fail_point("reconcile.after");
                 return saved;
             }
@@ -201,7 +203,8 @@ Result<void> Machine::find_upload(Task& task, Shard shard) {
     }
     shard.state = ShardState::built;
     shard.next_ns = 0;
-    return doors_.file.save(shard, incident(shard, "uploaded_again", "an upload without a reply was not found and is sent again"));
+    return doors_.file.save(shard,
+                            incident(shard, "uploaded_again", "an upload without a reply was not found and is sent again"));
 }
 
 Result<void> Machine::submit(const JobRow& job, Task& task, Shard shard) {
@@ -261,7 +264,8 @@ Result<void> Machine::submit(const JobRow& job, Task& task, Shard shard) {
     const auto result = doors_.transport.call(request.value(), hooks);
     fail_point("submit.sent");
     if (!is_ours) {
-        return fail(Errc::cancelled, "another process works on these jobs now, or this one was asked to stop; nothing was sent");
+        return fail(Errc::cancelled,
+                    "another process works on these jobs now, or this one was asked to stop; nothing was sent");
     }
     if (result.end == WireResult::End::not_sent) {
         shard.state = ShardState::uploaded;
@@ -303,9 +307,10 @@ Result<void> Machine::find_batch(const JobRow& job, Task& task, Shard shard) {
         if (auto saved = doors_.file.save(shard); !saved) {
             return saved;
         }
-        return pause(job,
-                     "a batch may have been created and this provider cannot say so; look in its console, then `eco2 batch retry " +
-                         job.id + " --class vanished` to send it again, or cancel the job");
+        return pause(
+            job,
+            "a batch may have been created and this provider cannot say so; look in its console, then `eco2 batch retry " +
+                job.id + " --class vanished` to send it again, or cancel the job");
     }
     shard.state = ShardState::submit_ambiguous;
     std::string page;
@@ -329,7 +334,8 @@ Result<void> Machine::find_batch(const JobRow& job, Task& task, Shard shard) {
             shard.scans = 0;
             shard.next_ns = 0;
             shard.trouble.clear();
-            auto saved = doors_.file.save(shard, incident(shard, "adopted", "a batch whose creation got no reply was found by its tag"));
+            auto saved =
+                doors_.file.save(shard, incident(shard, "adopted", "a batch whose creation got no reply was found by its tag"));
             fail_point("reconcile.after");
             return saved;
         }
@@ -351,7 +357,9 @@ Result<void> Machine::find_batch(const JobRow& job, Task& task, Shard shard) {
         shard.tries = 0;
         shard.scans = 0;
         return doors_.file.save(
-            shard, incident(shard, "created_again", "a batch whose creation got no reply is not there after the grace: it is created now"));
+            shard,
+            incident(
+                shard, "created_again", "a batch whose creation got no reply is not there after the grace: it is created now"));
     }
     const auto wait = std::clamp(std::chrono::nanoseconds(settings_.visibility_grace).count() / 4,
                                  std::int64_t{100'000'000},
@@ -402,7 +410,8 @@ Result<void> Machine::on_refused(const JobRow& job, Shard& shard, const BatchFau
         if (auto saved = doors_.file.save(shard); !saved) {
             return saved;
         }
-        return pause(job, "the provider does not accept the key or its credit: " + fault.error.detail + "; mend it and run again");
+        return pause(job,
+                     "the provider does not accept the key or its credit: " + fault.error.detail + "; mend it and run again");
     }
     if (is_token_limit(fault.code)) {
         auto queue = doors_.file.queue(job.provider, shard.model);
@@ -468,7 +477,8 @@ Result<void> Machine::poll(const JobRow& job, Task& task, Shard shard) {
             return {};
         }
         ++shard.scans;
-        if (shard.scans >= kCleanScans && now - shard.since_ns >= std::chrono::nanoseconds(settings_.visibility_grace).count()) {
+        if (shard.scans >= kCleanScans &&
+            now - shard.since_ns >= std::chrono::nanoseconds(settings_.visibility_grace).count()) {
             shard.state = ShardState::vanished;
             shard.trouble = "the provider does not know the batch " + shard.batch + " any more";
             if (auto saved = doors_.file.save(shard, incident(shard, "vanished", shard.trouble)); !saved) {
@@ -519,16 +529,18 @@ Result<void> Machine::on_terminal(const JobRow& job, Task& task, Shard shard, co
     const bool misses_all = batch.output_file.empty() && batch.error_file.empty() && batch.total != 0 &&
                             batch.state == RemoteBatch::State::completed;
     if (misses_output || misses_errors || misses_all) {
-        const bool has_waited = now_ns() - shard.since_ns >= std::chrono::nanoseconds(settings_.visibility_grace).count() &&
-                                shard.polls_null >= 10;
+        const bool has_waited =
+            now_ns() - shard.since_ns >= std::chrono::nanoseconds(settings_.visibility_grace).count() && shard.polls_null >= 10;
         if (!has_waited) {
             ++shard.polls_null;
             shard.trouble = "the batch is over, but its files are not named yet";
             shard.next_ns = now_ns() + std::chrono::nanoseconds(settings_.poll_min).count();
             return doors_.file.save(shard);
         }
-        if (auto noted = doors_.file.note(incident(
-                shard, "no_files", "the batch is over with " + std::to_string(batch.completed) + " answers, but names no file for them"));
+        if (auto noted = doors_.file.note(
+                incident(shard,
+                         "no_files",
+                         "the batch is over with " + std::to_string(batch.completed) + " answers, but names no file for them"));
             !noted) {
             return noted;
         }
@@ -584,7 +596,8 @@ Result<void> Machine::on_invalid(const JobRow& job, Task& task, Shard shard, con
         auto& learned = queue.value();
         const auto fits = enqueued > 0 ? enqueued + shard.tokens - 1 : std::max<std::int64_t>(shard.tokens / 2, 1);
         learned.tokens_max = learned.tokens_max > 0 ? std::min(learned.tokens_max, fits) : fits;
-        learned.next_ns = now + std::chrono::nanoseconds(back_off(settings_.retry_base, settings_.poll_max, learned.refusals, 0)).count();
+        learned.next_ns =
+            now + std::chrono::nanoseconds(back_off(settings_.retry_base, settings_.poll_max, learned.refusals, 0)).count();
         ++learned.refusals;
         if (auto set = doors_.file.set_queue(job.provider, shard.model, learned); !set) {
             return set;
@@ -594,8 +607,9 @@ Result<void> Machine::on_invalid(const JobRow& job, Task& task, Shard shard, con
         }
         return doors_.file.give_back(shard);
     }
-    const auto named = std::find_if(
-        batch.faults.begin(), batch.faults.end(), [&](const RemoteBatch::Fault& fault) { return fault.line > 0 && fault.line <= shard.lines; });
+    const auto named = std::find_if(batch.faults.begin(), batch.faults.end(), [&](const RemoteBatch::Fault& fault) {
+        return fault.line > 0 && fault.line <= shard.lines;
+    });
     if (auto noted = doors_.file.note(incident(shard, "invalid", shard.trouble)); !noted) {
         return noted;
     }

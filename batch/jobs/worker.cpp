@@ -12,8 +12,8 @@ namespace {
 
 using namespace std::chrono_literals;
 
-constexpr auto kLook = 250ms;      // how soon a change by another process is seen
-constexpr auto kTrouble = 2s;      // until a store that failed is tried again
+constexpr auto kLook = 250ms;  // how soon a change by another process is seen
+constexpr auto kTrouble = 2s;  // until a store that failed is tried again
 
 }  // namespace
 
@@ -112,7 +112,8 @@ void Worker::work() {
         }
         auto wait = std::chrono::nanoseconds(kLook);
         if (turn.value().next_ns != 0) {
-            wait = std::clamp(std::chrono::nanoseconds(turn.value().next_ns - doors_.clock.wall_ns()), std::chrono::nanoseconds(1ms), wait);
+            wait = std::clamp(
+                std::chrono::nanoseconds(turn.value().next_ns - doors_.clock.wall_ns()), std::chrono::nanoseconds(1ms), wait);
         }
         (void)rest(wait);
     }

@@ -36,9 +36,9 @@ Result<void> Budget::reserve(std::string_view shard, std::int64_t worst) {
     }
     if (const auto lacking = missing(shard, worst); lacking != 0) {
         return fail(Errc::budget_exceeded,
-                    "the next batch may cost " + rounded_usd(worst) + " USD, " + rounded_usd(lacking) + " more than is left: cap " +
-                        rounded_usd(limit()) + ", booked " + rounded_usd(booked_) + ", reserved " + rounded_usd(reserved_) +
-                        "; wait for what is under way to be settled, or raise the cap");
+                    "the next batch may cost " + rounded_usd(worst) + " USD, " + rounded_usd(lacking) +
+                        " more than is left: cap " + rounded_usd(limit()) + ", booked " + rounded_usd(booked_) + ", reserved " +
+                        rounded_usd(reserved_) + "; wait for what is under way to be settled, or raise the cap");
     }
     auto& share = shards_.try_emplace(std::string(shard)).first->second;
     const auto wanted = std::max<std::int64_t>(worst - share.booked, 0);

@@ -20,7 +20,9 @@ net::ImageFetcher::Options fetch_options(const config::HostConfig& config) {
 
 struct Admitter::PhotoRules {
     PhotoRules(std::shared_ptr<const config::HostConfig> from, HttpClientDoor& client)
-        : config(std::move(from)), url(runtime::image_url_rules(*config)), fetcher(fetch_options(*config), client, system_clock()) {}
+        : config(std::move(from)),
+          url(runtime::image_url_rules(*config)),
+          fetcher(fetch_options(*config), client, system_clock()) {}
 
     const std::shared_ptr<const config::HostConfig> config;
     const net::UrlRules url;

@@ -140,7 +140,8 @@ Result<batch::PlanRequest> plan_request(Opened& opened, const BatchOptions& opti
     request.pipeline = options.pipeline;
     request.model = options.model;
     request.language = options.language;
-    request.columns = {options.id_column, options.photo_column, options.url_column, options.question_column, options.user_column, {}, {}};
+    request.columns = {
+        options.id_column, options.photo_column, options.url_column, options.question_column, options.user_column, {}, {}};
     request.is_new = options.is_new;
     const double cap = options.cap_usd < 0 ? config->batch.cost_cap_usd : options.cap_usd;
     request.cap_picousd = static_cast<std::int64_t>(std::llround(cap * kPicousdPerUsd));
@@ -187,7 +188,9 @@ public:
         if (is_shown_ && now - last_ > 200ms) {
             last_ = now;
             has_shown_ = true;
-            std::fprintf(stderr, "\rplanning: %lld items read, %lld %% of the input\033[K", static_cast<long long>(items),
+            std::fprintf(stderr,
+                         "\rplanning: %lld items read, %lld %% of the input\033[K",
+                         static_cast<long long>(items),
                          static_cast<long long>(total > 0 ? done * 100 / total : 0));
         }
         return wait_for_stop_signal(std::chrono::milliseconds(0)) == 0;
@@ -218,9 +221,8 @@ Result<batch::Planner::Planned> plan(const CommonOptions& common, Opened& opened
     Result<batch::Planner::Planned> planned = fail(Errc::internal);
     {
         PlanningView view(common.is_json);
-        auto planner = opened.batch->planner([&](std::int64_t items, std::int64_t done, std::int64_t total) {
-            return view.show(items, done, total);
-        });
+        auto planner = opened.batch->planner(
+            [&](std::int64_t items, std::int64_t done, std::int64_t total) { return view.show(items, done, total); });
         planned = planner.plan(request.value());
     }
     if (!planned) {
@@ -261,9 +263,13 @@ void print_end(const CommonOptions& common, const batch::JobRow& job) {
     if (common.is_json) {
         return;
     }
-    std::printf("job %s: %s; %lld items done, %lld failed, %s USD booked\nresults: %s/results.jsonl\n", job.id.c_str(),
-                std::string(batch::name_of(job.state)).c_str(), static_cast<long long>(job.items_done),
-                static_cast<long long>(job.items_failed), batch::usd_text(job.money.booked).c_str(), job.output.c_str());
+    std::printf("job %s: %s; %lld items done, %lld failed, %s USD booked\nresults: %s/results.jsonl\n",
+                job.id.c_str(),
+                std::string(batch::name_of(job.state)).c_str(),
+                static_cast<long long>(job.items_done),
+                static_cast<long long>(job.items_failed),
+                batch::usd_text(job.money.booked).c_str(),
+                job.output.c_str());
     if (job.items_failed > 0) {
         std::printf("why they failed: eco2 batch report %s\n", job.id.c_str());
     }
@@ -293,9 +299,10 @@ int follow(const CommonOptions& common, Opened& opened, const std::string& id, b
             return exit_of(job.value());
         }
         if (job.value().state == batch::JobState::paused) {
-            const bool is_quiet = std::all_of(progress.value().stages.begin(), progress.value().stages.end(), [](const auto& stage) {
-                return stage.validating + stage.running + stage.finalizing + stage.ingesting == 0;
-            });
+            const bool is_quiet =
+                std::all_of(progress.value().stages.begin(), progress.value().stages.end(), [](const auto& stage) {
+                    return stage.validating + stage.running + stage.finalizing + stage.ingesting == 0;
+                });
             if (is_quiet) {
                 output.end(progress.value());
                 std::fprintf(stderr, "eco2: job %s is paused: %s\n", id.c_str(), job.value().reason.c_str());
@@ -318,7 +325,9 @@ int follow(const CommonOptions& common, Opened& opened, const std::string& id, b
             case batch::StopChoice::go_on: break;
             case batch::StopChoice::detach:
                 output.leave_block();
-                tell(common, "\njob " + id + " goes on at the provider; `eco2 batch watch " + id + "`, or the same command again, takes it up");
+                tell(common,
+                     "\njob " + id + " goes on at the provider; `eco2 batch watch " + id +
+                         "`, or the same command again, takes it up");
                 return kOk;
             case batch::StopChoice::cancel:
                 output.leave_block();
@@ -349,14 +358,16 @@ int batch_estimate(const CommonOptions& common, const BatchOptions& options) {
     Result<batch::Estimate> estimate = fail(Errc::internal);
     {
         PlanningView view(common.is_json);
-        estimate = batch::preview(*opened.value().batch, request.value(), [&](std::int64_t items, std::int64_t done, std::int64_t total) {
-            return view.show(items, done, total);
-        });
+        estimate = batch::preview(
+            *opened.value().batch, request.value(), [&](std::int64_t items, std::int64_t done, std::int64_t total) {
+                return view.show(items, done, total);
+            });
     }
     if (!estimate) {
         return fail_with(estimate.error());
     }
-    std::printf("%s", common.is_json ? (batch::to_json(estimate.value()) + "\n").c_str() : batch::to_text(estimate.value()).c_str());
+    std::printf("%s",
+                common.is_json ? (batch::to_json(estimate.value()) + "\n").c_str() : batch::to_text(estimate.value()).c_str());
     return kOk;
 }
 
@@ -432,7 +443,9 @@ int batch_status(const CommonOptions& common, const BatchOptions& options) {
         if (!progress) {
             return fail_with(progress.error());
         }
-        std::printf("%s\n", common.is_json ? batch::progress_json(progress.value()).c_str() : batch::progress_line(progress.value()).c_str());
+        std::printf(
+            "%s\n",
+            common.is_json ? batch::progress_json(progress.value()).c_str() : batch::progress_line(progress.value()).c_str());
     }
     if (jobs.empty() && !common.is_json) {
         std::printf("no jobs\n");
@@ -450,9 +463,10 @@ int batch_results(const CommonOptions& common, const BatchOptions& options) {
     if (!job) {
         return fail_with(job.error());
     }
-    const auto folder = options.output.empty() ? std::filesystem::path(job.value().output) : std::filesystem::path(options.output);
-    const bool is_whole = is_over(job.value()) && folder == job.value().output &&
-                          std::filesystem::exists(folder / "results.jsonl");
+    const auto folder =
+        options.output.empty() ? std::filesystem::path(job.value().output) : std::filesystem::path(options.output);
+    const bool is_whole =
+        is_over(job.value()) && folder == job.value().output && std::filesystem::exists(folder / "results.jsonl");
     if (!is_whole) {
         auto written = batch::export_results(*file.value(), job.value(), folder, config.value().routing.prices.version);
         if (!written) {
@@ -460,8 +474,13 @@ int batch_results(const CommonOptions& common, const BatchOptions& options) {
         }
     }
     if (common.is_json) {
-        std::printf("%s\n", batch::JsonObject().text("job", job.value().id).text("state", batch::name_of(job.value().state))
-                                .text("results", (folder / "results.jsonl").string()).done().c_str());
+        std::printf("%s\n",
+                    batch::JsonObject()
+                        .text("job", job.value().id)
+                        .text("state", batch::name_of(job.value().state))
+                        .text("results", (folder / "results.jsonl").string())
+                        .done()
+                        .c_str());
     } else {
         std::printf("%s%s\n", (folder / "results.jsonl").c_str(), is_over(job.value()) ? "" : " (so far: the job is not over)");
     }
@@ -518,7 +537,9 @@ int batch_retry(const CommonOptions& common, const BatchOptions& options) {
     if (common.is_json) {
         std::printf("%s\n", batch::JsonObject().text("job", options.job).number("items", changed.value()).done().c_str());
     } else {
-        std::printf("%s go again; `eco2 batch watch %s` follows\n", batch::count_text(changed.value(), "item").c_str(), options.job.c_str());
+        std::printf("%s go again; `eco2 batch watch %s` follows\n",
+                    batch::count_text(changed.value(), "item").c_str(),
+                    options.job.c_str());
     }
     return kOk;
 }
@@ -546,7 +567,9 @@ int batch_report(const CommonOptions& common, const BatchOptions& options) {
     if (reports.empty() && !options.job.empty()) {
         return fail_with(fail(Errc::not_found, "no batch job \"" + options.job + "\"; `eco2 batch status` lists them"));
     }
-    std::printf("%s%s", (common.is_json ? batch::report_json(reports) : batch::report_text(reports)).c_str(), common.is_json ? "\n" : "");
+    std::printf("%s%s",
+                (common.is_json ? batch::report_json(reports) : batch::report_text(reports)).c_str(),
+                common.is_json ? "\n" : "");
     return kOk;
 }
 

@@ -16,7 +16,7 @@ struct BatchOptions {
     std::string pipeline = "scan";
     std::string model;
     std::string language;
-    double cap_usd = -1;  // below 0: the configuration's
+    double cap_usd = -1;   // below 0: the configuration's
     std::string deadline;  // "6h", "90m", "2d"; empty: none
     std::string deadline_action;
     std::int64_t pilot = -1;  // below 0: the configuration's

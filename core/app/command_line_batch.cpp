@@ -9,12 +9,15 @@ namespace {
 using Options = std::shared_ptr<BatchOptions>;
 
 void add_input(CLI::App& command, BatchOptions& options) {
-    command.add_option("input", options.input, "A folder or a quoted glob of photos, a CSV, JSONL, or OpenAI's batch JSONL")->required();
-    command.add_option("--provider", options.provider, "Plugin instance with a Batch API (default: batch.provider, or the only one)");
+    command.add_option("input", options.input, "A folder or a quoted glob of photos, a CSV, JSONL, or OpenAI's batch JSONL")
+        ->required();
+    command.add_option(
+        "--provider", options.provider, "Plugin instance with a Batch API (default: batch.provider, or the only one)");
     command.add_option("--pipeline", options.pipeline, "Whose stages the items go through")->capture_default_str();
     command.add_option("--model", options.model, "One of the pipeline's models");
     command.add_option("--language", options.language, "ko or en; of items that say none");
-    command.add_option("--id-column", options.id_column, "Where a CSV or JSONL has other names than id, image, image_url, question, user_id");
+    command.add_option(
+        "--id-column", options.id_column, "Where a CSV or JSONL has other names than id, image, image_url, question, user_id");
     command.add_option("--image-column", options.photo_column, "");
     command.add_option("--url-column", options.url_column, "");
     command.add_option("--question-column", options.question_column, "");
@@ -29,10 +32,15 @@ void add_plan(CLI::App& command, BatchOptions& options) {
     add_input(command, options);
     command.add_option("--output", options.output, "Folder for results.jsonl, results.csv, lineage.jsonl and manifest.json")
         ->capture_default_str();
-    command.add_option("--cap-usd", options.cap_usd, "What the job may cost at most, worst case of what is under way included; 0: no cap")
+    command
+        .add_option(
+            "--cap-usd", options.cap_usd, "What the job may cost at most, worst case of what is under way included; 0: no cap")
         ->check(CLI::Range(0.0, 1'000'000.0));
     command.add_option("--deadline", options.deadline, "From now: 90m, 6h, 2d; then --deadline-action holds");
-    command.add_option("--deadline-action", options.deadline_action, "stop, live (at the full price) or resubmit (default: batch.deadline_action)")
+    command
+        .add_option("--deadline-action",
+                    options.deadline_action,
+                    "stop, live (at the full price) or resubmit (default: batch.deadline_action)")
         ->check(CLI::IsMember({"stop", "live", "resubmit"}));
     command.add_option("--pilot", options.pilot, "Items that go ahead alone before the rest is sent")
         ->check(CLI::Range(std::int64_t{0}, std::int64_t{1'000'000}));
@@ -68,17 +76,24 @@ void add_batch(CLI::App& app, CommonOptions& common, int& exit_code) {
         sub->callback([&common, &exit_code, options, run] { exit_code = run(common, *options); });
         return sub;
     };
-    add("estimate", "What a job would take: items, batches, tokens, money, time; asks nobody and keeps nothing", add_input, batch_estimate);
+    add("estimate",
+        "What a job would take: items, batches, tokens, money, time; asks nobody and keeps nothing",
+        add_input,
+        batch_estimate);
     add("run", "Submit a job and follow it to its end, or go on with it", add_plan, batch_run)
-        ->footer("Ctrl-C asks whether to detach (the job goes on) or to cancel it.\n"
-                 "Exit codes: 0 all items done or detached, 1 some failed, or the job is paused or cancelled.");
+        ->footer(
+            "Ctrl-C asks whether to detach (the job goes on) or to cancel it.\n"
+            "Exit codes: 0 all items done or detached, 1 some failed, or the job is paused or cancelled.");
     add("submit", "Submit a job and leave it; prints its id", add_plan, batch_submit);
     add(
-        "status", "All jobs, or one, in a line each",
-        [](CLI::App& sub, BatchOptions& options) { sub.add_option("job", options.job, "Its id (default: all)"); }, batch_status);
+        "status",
+        "All jobs, or one, in a line each",
+        [](CLI::App& sub, BatchOptions& options) { sub.add_option("job", options.job, "Its id (default: all)"); },
+        batch_status);
     add("watch", "Follow a job to its end", add_job, batch_watch);
     add(
-        "results", "Write a job's results, those that there are",
+        "results",
+        "Write a job's results, those that there are",
         [](CLI::App& sub, BatchOptions& options) {
             options.output.clear();
             add_job(sub, options);
@@ -87,18 +102,24 @@ void add_batch(CLI::App& app, CommonOptions& common, int& exit_code) {
         batch_results);
     add("cancel", "End a job; what the provider has done is fetched and kept", add_job, batch_cancel);
     add(
-        "retry", "Send failed items again",
+        "retry",
+        "Send failed items again",
         [](CLI::App& sub, BatchOptions& options) {
             add_job(sub, options);
-            sub.add_option("--class", options.classes, "transient, content, expired, account, limit, fix_body, or vanished batches")->delimiter(',');
+            sub.add_option(
+                   "--class", options.classes, "transient, content, expired, account, limit, fix_body, or vanished batches")
+                ->delimiter(',');
             sub.add_option("--ids", options.ids, "These items alone")->delimiter(',');
         },
         batch_retry);
     add(
-        "report", "What jobs have cost and saved, and why items failed",
-        [](CLI::App& sub, BatchOptions& options) { sub.add_option("job", options.job, "Its id (default: all)"); }, batch_report);
+        "report",
+        "What jobs have cost and saved, and why items failed",
+        [](CLI::App& sub, BatchOptions& options) { sub.add_option("job", options.job, "Its id (default: all)"); },
+        batch_report);
     add(
-        "work", "Work on the jobs of a data directory until SIGTERM; `eco2 serve` starts one by itself",
+        "work",
+        "Work on the jobs of a data directory until SIGTERM; `eco2 serve` starts one by itself",
         [](CLI::App& sub, BatchOptions& options) {
             sub.add_flag("--supervised", options.is_supervised, "Ends with the process that holds its standard input");
         },

@@ -66,6 +66,10 @@ def breaches(path, include):
     first = include.split("/")[0]
     if top == "core" and first in CORE and first != path.parts[1] and first not in CORE[path.parts[1]]:
         yield f"core/{path.parts[1]} may not include core/{first}"
+    if first == "batch" and top in ("sdk", "plugins", "core") and not name.startswith("core/app/"):
+        yield f"{name} may not include batch"
+    if top == "batch" and first in ("app", "fake_provider"):
+        yield f"batch may not include core/{first}"
     if top in ("sdk", "plugins") and first in CORE and not (ROOT / path.parent / include).exists() and first != "model":
         yield f"{top} may not include core"
     for prefix, users in SDK.items():
