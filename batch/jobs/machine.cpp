@@ -181,21 +181,53 @@ Result<bool> Machine::work_on(const JobRow& job, const std::vector<Shard>& shard
         return false;
     }
     auto& made = *task.value();
-    if (job.state == JobState::open || job.state == JobState::cancelling) {
+    // Walks, cuts and steps take turns: a long plan is on its way to the provider before its last item has been looked at.
+    const bool may_walk = job.state == JobState::open || job.state == JobState::cancelling;
+    const bool may_cut = job.state == JobState::open && !(job.is_past_deadline && job.deadline_action == "live");
+    if (may_cut && made.has_full_shard(settings_)) {
+        auto cut_one = cut(job, made, shards, next_ns);
+        made.fresh.clear();
+        if (!cut_one || cut_one.value()) {
+            return cut_one;
+        }
+    }
+    if (std::exchange(made.has_just_walked, false)) {
+        auto stepped = step_due(job, made, shards, next_ns);
+        if (!stepped || stepped.value()) {
+            return stepped;
+        }
+    }
+    if (may_walk) {
         auto walked = walk(job, made);
         if (!walked || walked.value()) {
+            made.has_just_walked = true;
             return walked;
         }
     }
     if (job.state == JobState::open && job.deadline_ns != 0 && !job.is_past_deadline && now_ns() >= job.deadline_ns) {
         return meet_deadline(job, made, shards);
     }
-    if (job.state == JobState::open && !(job.is_past_deadline && job.deadline_action == "live")) {
+    if (may_cut) {
         auto cut_one = cut(job, made, shards, next_ns);
         if (!cut_one || cut_one.value()) {
             return cut_one;
         }
     }
+    if (auto stepped = step_due(job, made, shards, next_ns); !stepped || stepped.value()) {
+        return stepped;
+    }
+    if (job.is_past_deadline && job.deadline_action == "live" && job.state == JobState::open &&
+        std::all_of(shards.begin(), shards.end(), [](const Shard& shard) { return is_over(shard); })) {
+        auto lived = live(job, made);
+        if (!lived || lived.value()) {
+            return lived;
+        }
+    }
+    return finish(job, made, shards);
+}
+
+/// One step of the shard that has been due the longest.
+Result<bool> Machine::step_due(const JobRow& job, Task& made, const std::vector<Shard>& shards, std::int64_t& next_ns) {
     // A clock that was set back must not put everything off: nothing is ever due later than the longest wait.
     const auto now = now_ns();
     const auto latest = now + 2 * std::chrono::nanoseconds(std::max(settings_.poll_max, settings_.retry_max)).count();
@@ -216,14 +248,7 @@ Result<bool> Machine::work_on(const JobRow& job, const std::vector<Shard>& shard
         auto stepped = step(job, made, *due);
         return stepped ? Result<bool>(true) : stepped.error();
     }
-    if (job.is_past_deadline && job.deadline_action == "live" && job.state == JobState::open &&
-        std::all_of(shards.begin(), shards.end(), [](const Shard& shard) { return is_over(shard); })) {
-        auto lived = live(job, made);
-        if (!lived || lived.value()) {
-            return lived;
-        }
-    }
-    return finish(job, made, shards);
+    return false;
 }
 
 std::vector<ItemWalk> Machine::walks_of(const std::vector<JobFile::Waiting>& rows, const JobRow& job, const Task& task) const {
@@ -322,6 +347,9 @@ Result<bool> Machine::walk(const JobRow& job, Task& task) {
                 outcome.end = WalkOutcome::End::asks;
                 outcome.hash = sha256_hex(task.provider_id + "\n" + line.value());
                 outcome.work.bytes = bytes;
+                auto& fresh = task.fresh[outcome.work.stage];
+                ++fresh.requests;
+                fresh.bytes += bytes;
             }
         }
         outcomes.push_back(std::move(outcome));
@@ -347,7 +375,7 @@ Result<bool> Machine::cut(const JobRow& job, Task& task, const std::vector<Shard
 Result<bool> Machine::cut_stage(
     const JobRow& job, Task& task, int stage, const std::vector<Shard>& shards, std::int64_t& next_ns) {
     const auto& able = task.provider->capabilities();
-    const auto lines_max = settings_.requests_max > 0 ? std::min(settings_.requests_max, able.requests_max) : able.requests_max;
+    const auto lines_max = task.lines_max(settings_);
     const auto is_pilot = job.pilot > 0 && stage == 0 &&
                           std::none_of(shards.begin(), shards.end(), [](const Shard&) { return true; }) &&
                           job.money.booked == 0;

@@ -79,6 +79,7 @@ private:
     struct Task;  // a job with its provider, steps and prices, kept between turns
 
     Result<bool> work_on(const JobRow& job, const std::vector<Shard>& shards, std::int64_t& next_ns);
+    Result<bool> step_due(const JobRow& job, Task& task, const std::vector<Shard>& shards, std::int64_t& next_ns);
     Result<Task*> task_of(const JobRow& job);
     Result<bool> walk(const JobRow& job, Task& task);
     Result<bool> cut(const JobRow& job, Task& task, const std::vector<Shard>& shards, std::int64_t& next_ns);

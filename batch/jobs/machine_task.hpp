@@ -2,6 +2,9 @@
 
 #include "batch/jobs/machine.hpp"
 
+#include <algorithm>
+#include <cstdint>
+#include <map>
 #include <memory>
 #include <string>
 
@@ -13,7 +16,20 @@ struct Machine::Task {
     std::unique_ptr<Pricing> pricing;
     std::string provider_id;
     int stage_count = 1;
-    int validation_failures = 0;  // in a row
+    int validation_failures = 0;          // in a row
+    std::map<int, JobFile::Ready> fresh;  // by stage: what walks have asked since its last shard was cut, about
+    bool has_just_walked = false;
+
+    std::int64_t lines_max(const Settings& settings) const {
+        const auto able = provider->capabilities().requests_max;
+        return settings.requests_max > 0 ? std::min(settings.requests_max, able) : able;
+    }
+    bool has_full_shard(const Settings& settings) const {
+        return std::any_of(fresh.begin(), fresh.end(), [&](const auto& stage) {
+            return stage.second.requests >= lines_max(settings) ||
+                   stage.second.bytes >= provider->capabilities().file_bytes_max;
+        });
+    }
 };
 
 /// What an item's walk starts from. `photos`: folder of cleaned photos; a photo is read only where `needs_photo`.
