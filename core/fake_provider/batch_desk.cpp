@@ -387,9 +387,7 @@ std::optional<std::string> BatchDesk::shelve(const Batch& batch, std::unique_ptr
     stored.object.purpose = "batch_output";
     stored.object.file_name = batch.object.id + "_" + std::string(kind) + ".jsonl";
     stored.object.created_at = stored.made_at_ms / 1000;
-    if (batch.order.output_life_seconds) {
-        stored.object.expires_at = stored.object.created_at + *batch.order.output_life_seconds;
-    }
+    stored.object.expires_at = stored.object.created_at + batch.order.output_life_seconds;
     const Result<FileObject> put = parts_.shelf.put(std::move(draft), std::move(stored));
     return put ? std::optional(put->id) : std::nullopt;
 }

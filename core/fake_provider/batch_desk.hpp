@@ -29,7 +29,7 @@ struct BatchOrder {
     std::string endpoint;
     Dialect dialect = Dialect::chat;
     std::optional<std::vector<std::pair<std::string, std::string>>> metadata;
-    std::optional<std::int64_t> output_life_seconds;
+    std::int64_t output_life_seconds = 30LL * 86'400;  // of its result files, from their creation on
 };
 
 /// All batches: keeps them, and does their work in slices when it is told to.

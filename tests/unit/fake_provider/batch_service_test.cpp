@@ -134,6 +134,26 @@ TEST_F(FakeService, a_batch_goes_from_a_file_on_a_disk_to_its_answers) {
     EXPECT_EQ(service_->answer("GET", "/v1/models").status, 404) << "only files and batches";
 }
 
+TEST_F(FakeService, result_files_are_kept_for_their_time_and_the_batch_outlives_them) {
+    const std::string month = start(lines(1));
+    const std::string hour =
+        text(object(service_->answer("POST",
+                                     "/v1/batches",
+                                     {},
+                                     R"({"input_file_id":")" + put(lines(1)) +
+                                         R"(","endpoint":"/v1/chat/completions","completion_window":"24h",)"
+                                         R"("output_expires_after":{"anchor":"created_at","seconds":3600}})")),
+             "id");
+    service_->advance(seconds(10));
+    EXPECT_FALSE(content(hour, "output").empty());
+    service_->advance(hours(2));
+    EXPECT_EQ(service_->answer("GET", "/v1/files/" + text(batch(hour), "output_file_id") + "/content").status, 404);
+    EXPECT_FALSE(content(month, "output").empty());
+    service_->advance(hours(30 * 24));
+    EXPECT_EQ(service_->answer("GET", "/v1/files/" + text(batch(month), "output_file_id") + "/content").status, 404);
+    EXPECT_TRUE(service_->file_ids().empty());
+}
+
 TEST_F(FakeService, what_happens_on_the_wire_is_told) {
     const std::string file = put(lines(1));
     fault(
