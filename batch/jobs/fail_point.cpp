@@ -17,6 +17,10 @@ struct Armed {
             return;
         }
         name = told;
+        if (const auto how = name.find('='); how != std::string::npos) {
+            signal = name.substr(how + 1) == "stop" ? SIGSTOP : SIGKILL;
+            name.resize(how);
+        }
         if (const auto colon = name.find(':'); colon != std::string::npos) {
             left = std::atoi(name.c_str() + colon + 1);
             name.resize(colon);
@@ -24,6 +28,7 @@ struct Armed {
     }
     std::string name;
     std::atomic<int> left{1};
+    int signal = SIGKILL;
 };
 
 std::function<void(std::string_view)>& hook() {
@@ -39,7 +44,7 @@ void fail_point(std::string_view name) {
         hook()(name);
     }
     if (!armed.name.empty() && armed.name == name && --armed.left == 0) {
-        std::raise(SIGKILL);
+        std::raise(armed.signal);
     }
 }
 

@@ -8,7 +8,7 @@
 namespace eco2::batch {
 
 /// A named place at which a test lets the process die. ECO2_FAIL_POINT="NAME" or "NAME:N" (the N-th time) in the environment
-/// raises SIGKILL there; without it this costs one comparison.
+/// raises SIGKILL there, "NAME=stop" or "NAME:N=stop" SIGSTOP; without it this costs one comparison.
 ///
 /// Thread-safety: any thread; the hook is set before the first use.
 void fail_point(std::string_view name);
