@@ -5,8 +5,11 @@
 #include <boost/json/array.hpp>
 #include <boost/json/parse.hpp>
 #include <gmock/gmock.h>
+#include <sys/file.h>
 
+#include <fcntl.h>
 #include <signal.h>
+#include <unistd.h>
 
 #include <algorithm>
 
@@ -200,8 +203,9 @@ void BatchPrograms::expect_all_is_in_order(std::int64_t executed) {
     batch::JobFile file(data_dir / "batch.db");
     const auto prepared = file.prepare();
     EXPECT_TRUE(prepared) << prepared.error().detail;
-    const auto owner = file.owner();
-    EXPECT_TRUE(owner && owner.value().expires_ns == 0) << "a lease is left";
+    const int lock = ::open((data_dir / "batch.lock").c_str(), O_RDWR | O_CLOEXEC);
+    EXPECT_EQ(::flock(lock, LOCK_EX | LOCK_NB), 0) << "somebody still works on the jobs";
+    ::close(lock);
 }
 
 }  // namespace eco2::test
