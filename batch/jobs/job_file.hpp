@@ -141,8 +141,8 @@ public:
     // who works on it; not fenced
     struct Owner {
         std::int64_t generation = 0;
-        std::int64_t pid = 0;
-        std::int64_t expires_ns = 0;
+        std::int64_t pid = 0;  // below 0: of a process that took over from a frozen one and does not hold the lock file
+        std::int64_t expires_ns = 0;  // 0: released
     };
     Result<Owner> owner();
     /// From now on changes are this process's to make. `expires_ns`: of the lease.

@@ -19,28 +19,27 @@ Result<std::unique_ptr<Ownership>> Ownership::take(const std::filesystem::path& 
     if (fd < 0) {
         return fail(Errc::io_failed, path + ": " + std::strerror(errno));
     }
-    if (::flock(fd, LOCK_EX | LOCK_NB) != 0) {
-        ::close(fd);
-        fd = -1;
-        const auto owner = file.owner();
-        if (!owner) {
-            return owner.error();
-        }
-        // One lease more than it says: the other process measures its own by its own clock.
-        if (owner.value().expires_ns + std::chrono::nanoseconds(lease).count() > clock.wall_ns() ||
-            owner.value().expires_ns == 0) {
-            return std::unique_ptr<Ownership>();
-        }
-    }
+    const bool is_locked = ::flock(fd, LOCK_EX | LOCK_NB) == 0;
     std::unique_ptr<Ownership> owned(new Ownership(fd));
-    auto acquired = file.acquire(::getpid(), clock.wall_ns() + std::chrono::nanoseconds(lease).count());
+    const auto owner = file.owner();
+    if (!owner) {
+        return owner.error();
+    }
+    // One lease more than it says: the other process measures its own by its own clock.
+    const auto& [generation, pid, expires_ns] = owner.value();
+    const bool has_lease = expires_ns + std::chrono::nanoseconds(lease).count() > clock.wall_ns();
+    // Whoever holds the lock and no lease is about to begin, or about to go. Whoever took over from a frozen process has the
+    // lease alone: when that process is awake again, or is ended, the lock is free and the jobs are not.
+    if (is_locked ? pid < 0 && has_lease : has_lease || (expires_ns == 0 && pid >= 0)) {
+        return std::unique_ptr<Ownership>();
+    }
+    auto acquired =
+        file.acquire(is_locked ? ::getpid() : -::getpid(), clock.wall_ns() + std::chrono::nanoseconds(lease).count());
     return acquired ? Result<std::unique_ptr<Ownership>>(std::move(owned)) : acquired.error();
 }
 
 Ownership::~Ownership() {
-    if (fd_ >= 0) {
-        ::close(fd_);
-    }
+    ::close(fd_);
 }
 
 }  // namespace eco2::batch

@@ -27,7 +27,7 @@ public:
 
 private:
     explicit Ownership(int fd) : fd_(fd) {}
-    const int fd_;  // -1: taken over from a frozen process
+    const int fd_;  // not locked where it was taken over from a frozen process
 };
 
 }  // namespace eco2::batch

@@ -2,6 +2,7 @@
 
 #include "e2e/programs.hpp"
 
+#include <boost/json/array.hpp>
 #include <boost/json/object.hpp>
 
 #include <cstdint>

@@ -42,6 +42,7 @@ public:
     std::optional<int> exit_code_within(std::chrono::milliseconds time);
     bool is_running() { return !exit_code_within(std::chrono::milliseconds(0)); }
     void signal(int number) const;
+    pid_t pid() const noexcept { return pid_; }
     /// Where its descriptor leads.
     std::filesystem::path descriptor(int fd) const;
 
