@@ -1,29 +1,49 @@
-#include "machine_bench.hpp"
-
 #include "batch/jobs/fail_point.hpp"
+#include "crash_scenarios.hpp"
 
 #include <gtest/gtest.h>
 
+#include <set>
+
+/// T1: the process dies at each fail point. The others of its passings, and other seeds: machine_crash_full_test.cpp.
 namespace eco2::batch {
 namespace {
 
-TEST(MachineCrash, an_undisturbed_run_ends_well) {
-    Bench bench;
-    const auto job = bench.planned(bench.requests(10));
-    bench.run();
-    EXPECT_EQ(bench.job(job.id).state, JobState::done);
-    bench.check();
-    std::cout << bench.rows(bench.job(job.id)) << bench.results(bench.job(job.id));
-    for (auto& [k, v] : Bench::passed()) std::cout << k << " " << v << "\n";
+class MachineCrash : public ::testing::TestWithParam<std::size_t> {
+protected:
+    const CrashScenario& scenario() const { return crash_scenarios().at(GetParam()); }
+};
+
+TEST_P(MachineCrash, at_any_point_changes_nothing) {
+    const auto undisturbed = run_with_crash(scenario(), 1);
+    ASSERT_EQ(undisturbed.deaths, 0);
+    for (const auto& [point, count] : undisturbed.passed) {
+        for (const int time : std::set{1, count}) {
+            if (count == 0) {
+                continue;
+            }
+            SCOPED_TRACE(point + ":" + std::to_string(time));
+            compare(scenario(), undisturbed, run_with_crash(scenario(), 1, point, time));
+        }
+    }
 }
 
-TEST(MachineCrash, an_undisturbed_scan_ends_well) {
-    Bench bench;
-    const auto job = bench.planned(bench.scans(10));
-    bench.run();
-    EXPECT_EQ(bench.job(job.id).state, JobState::done);
-    bench.check();
-    std::cout << bench.rows(bench.job(job.id)) << bench.results(bench.job(job.id));
+INSTANTIATE_TEST_SUITE_P(Scenarios,
+                         MachineCrash,
+                         ::testing::Range(std::size_t{0}, crash_scenarios().size()),
+                         [](const auto& made) { return crash_scenarios().at(made.param).name; });
+
+TEST(FailPoints, are_each_passed_by_some_scenario_and_no_other_is) {
+    std::set<std::string> passed;
+    for (const auto& scenario : crash_scenarios()) {
+        for (const auto& [point, count] : run_with_crash(scenario, 1).passed) {
+            if (count > 0) {
+                passed.insert(point);
+            }
+        }
+    }
+    const std::set<std::string> known(fail_points().begin(), fail_points().end());
+    EXPECT_EQ(passed, known);
 }
 
 }  // namespace

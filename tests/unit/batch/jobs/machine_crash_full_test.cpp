@@ -1,0 +1,36 @@
+#include "crash_scenarios.hpp"
+
+#include <gtest/gtest.h>
+
+#include <tuple>
+
+/// T1 in full: every passing of every fail point, with twenty orders of lines and draws of faults.
+namespace eco2::batch {
+namespace {
+
+constexpr std::uint64_t kSeeds = 20;
+
+class MachineCrashFull : public ::testing::TestWithParam<std::tuple<std::size_t, std::uint64_t>> {};
+
+TEST_P(MachineCrashFull, at_every_passing_of_every_point_changes_nothing) {
+    const auto& [which, seed] = GetParam();
+    const auto& scenario = crash_scenarios().at(which);
+    const auto undisturbed = run_with_crash(scenario, seed);
+    for (const auto& [point, count] : undisturbed.passed) {
+        for (int time = 1; time <= count; ++time) {
+            SCOPED_TRACE(point + ":" + std::to_string(time));
+            compare(scenario, undisturbed, run_with_crash(scenario, seed, point, time));
+        }
+    }
+}
+
+INSTANTIATE_TEST_SUITE_P(Scenarios,
+                         MachineCrashFull,
+                         ::testing::Combine(::testing::Range(std::size_t{0}, crash_scenarios().size()),
+                                            ::testing::Range(std::uint64_t{1}, kSeeds + 1)),
+                         [](const auto& made) {
+                             return crash_scenarios().at(std::get<0>(made.param)).name + "_" + std::to_string(std::get<1>(made.param));
+                         });
+
+}  // namespace
+}  // namespace eco2::batch
