@@ -295,6 +295,7 @@ Result<void> Machine::submit(const JobRow& job, Task& task, Shard shard) {
     }
     // From here on the batch may exist, and cost money: it is looked for, never asked for again blindly.
     shard.state = ShardState::submit_ambiguous;
+    shard.since_ns = now_ns();
     shard.tries = 0;
     return put_off(shard, "whether the batch was created is unclear: " + shard.trouble);
 }
@@ -346,9 +347,10 @@ Result<void> Machine::find_batch(const JobRow& job, Task& task, Shard shard) {
     }
     const auto grace = std::chrono::nanoseconds(settings_.visibility_grace).count();
     const auto now = now_ns();
-    // The intent's time may be in the future of a clock that was set back: then the state's own beginning counts anew.
-    const bool is_past_grace = now - shard.intent_ns >= grace;
-    if (is_whole && is_past_grace) {
+    // Since the exchange ended, not since it began: the provider may have acted in its last moment. A clock that was set back
+    // makes it count anew.
+    shard.since_ns = std::min(shard.since_ns, now);
+    if (is_whole && now - shard.since_ns >= grace) {
         ++shard.scans;
     }
     if (shard.scans >= kCleanScans) {
