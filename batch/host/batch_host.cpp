@@ -1,5 +1,6 @@
 #include "batch/host/batch_host.hpp"
 
+#include "batch/host/job_estimates.hpp"
 #include "batch/host/live_items.hpp"
 #include "batch/host/reports.hpp"
 #include "batch/jobs/fail_point.hpp"
@@ -162,7 +163,22 @@ Machine::Doors BatchHost::machine_doors() {
     doors.run_live = [this](const JobRow& job, const std::vector<ItemRow>& items) {
         return run_live(host_, settings_, PriceList(host_.config()->routing.prices), job, items);
     };
+    doors.calibrate = [this](const JobRow& job) { return estimate(worker_file_, job, true); };
     return doors;
+}
+
+Result<JobEstimate> BatchHost::estimate(JobFile& file, const JobRow& job, bool has_pilot) {
+    auto* provider = host_.plugins().batch_provider(job.provider);
+    if (provider == nullptr) {
+        return fail(Errc::plugin_missing, "\"" + job.provider + "\" is not started");
+    }
+    auto steps = make_steps(job, step_doors());
+    if (!steps) {
+        return steps.error();
+    }
+    const PriceList prices(host_.config()->routing.prices);
+    auto estimate = estimate_job(file, job, *steps.value(), *provider, prices, settings_, kEstimateSample, has_pilot);
+    return estimate ? Result<JobEstimate>(job_estimate_of(estimate.value())) : estimate.error();
 }
 
 Result<void> BatchHost::write_results(const JobRow& job) {
@@ -208,7 +224,17 @@ std::vector<Result<intake::Photo>> BatchHost::clean_photos(std::vector<std::stri
     return cleaned;
 }
 
+Planner BatchHost::planner(OnProgress on_progress) {
+    auto doors = planner_doors(std::move(on_progress), file_);
+    doors.estimate = [this](const JobRow& job) { return estimate(file_, job, false); };
+    return Planner(std::move(doors), settings_);
+}
+
 Planner BatchHost::planner(OnProgress on_progress, JobFile& file, const Settings& settings) {
+    return Planner(planner_doors(std::move(on_progress), file), settings);
+}
+
+Planner::Doors BatchHost::planner_doors(OnProgress on_progress, JobFile& file) {
     Planner::Doors doors{file, system_clock(), {}, {}, {}, {}};
     doors.provider = [this](const std::string& id) { return host_.plugins().batch_provider(id); };
     doors.pipeline = [this](const std::string& name) {
@@ -220,7 +246,7 @@ Planner BatchHost::planner(OnProgress on_progress, JobFile& file, const Settings
         return net::check_image_url(url, runtime::image_url_rules(*host_.config()));
     };
     doors.on_progress = std::move(on_progress);
-    return Planner(std::move(doors), settings);
+    return doors;
 }
 
 }  // namespace eco2::batch

@@ -34,8 +34,9 @@ public:
 
     std::unique_ptr<Worker> start_worker();
     using OnProgress = std::function<bool(std::int64_t items, std::int64_t done, std::int64_t total)>;
-    Planner planner(OnProgress on_progress) { return planner(std::move(on_progress), file_, settings_); }
-    /// Into another file: for a preview.
+    /// Its jobs have an estimate, from a sample of their items.
+    Planner planner(OnProgress on_progress);
+    /// Into another file: for a preview. Without an estimate.
     Planner planner(OnProgress on_progress, JobFile& file, const Settings& settings);
     /// For the calling thread; the worker has its own.
     JobFile& file() noexcept { return file_; }
@@ -49,6 +50,8 @@ private:
     Machine::Doors machine_doors();
     std::vector<Result<intake::Photo>> clean_photos(std::vector<std::string> bytes);
     Result<void> write_results(const JobRow& job);
+    Result<JobEstimate> estimate(JobFile& file, const JobRow& job, bool has_pilot);
+    Planner::Doors planner_doors(OnProgress on_progress, JobFile& file);
 
     runtime::Host& host_;
     const Settings settings_;

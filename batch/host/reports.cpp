@@ -193,7 +193,11 @@ Result<JobReport> report_of(JobFile& file, const JobRow& job) {
     report.money = job.money;
     report.money.unexplained = sums.value().unexplained;
     report.tokens = {sums.value().input_tokens, sums.value().cached_tokens, sums.value().output_tokens};
-    for (const auto& incident : incidents.value()) {
+    for (auto& incident : incidents.value()) {
+        if (incident.kind == "pilot") {
+            report.pilot = std::move(incident.detail);
+            continue;
+        }
         if (incident.kind == "invalid" || incident.kind == "queue_limit" || incident.kind == "adopted_file" ||
             incident.kind == "uploaded_again" || incident.kind == "created_again") {
             continue;  // the machine's daily business

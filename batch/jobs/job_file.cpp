@@ -1170,6 +1170,50 @@ Result<void> JobFile::set_queue(const std::string& provider, const std::string& 
     });
 }
 
+Result<std::vector<JobFile::Sent>> JobFile::sent(std::int64_t job) {
+    return with([&](Connection& open) -> Result<std::vector<Sent>> {
+        const Rows rows(open.session(),
+                        "SELECT s.stage, sum(l.outcome = 0), sum(l.outcome IN (1, 2, 5)), sum(l.outcome = 1) FROM lines l JOIN shards s"
+                        " ON s.key = l.shard WHERE s.job = ? GROUP BY s.stage ORDER BY s.stage", job);
+        std::vector<Sent> all;
+        for (std::size_t i = 0; i < rows.size(); ++i) {
+            all.push_back({static_cast<int>(rows.number(i, 0)), rows.number(i, 1), rows.number(i, 2), rows.number(i, 3)});
+        }
+        return all;
+    });
+}
+
+Result<std::vector<JobFile::UsedTokens>> JobFile::used_tokens(std::int64_t job, int stage, std::size_t rows_max) {
+    return with([&](Connection& open) -> Result<std::vector<UsedTokens>> {
+        const Rows rows(open.session(),
+                        "SELECT w.tokens_expected, w.tokens, w.input_tokens, w.output_tokens, w.cached_tokens FROM shards s JOIN lines l ON"
+                        " l.shard = s.key AND l.outcome = 1 JOIN work w ON w.key = l.work WHERE s.job = ? AND s.stage = ? LIMIT ?",
+                        job, static_cast<std::int64_t>(stage), static_cast<std::int64_t>(rows_max));
+        std::vector<UsedTokens> all(rows.size());
+        for (std::size_t i = 0; i < rows.size(); ++i) {
+            all[i].expected = rows.number(i, 0);
+            all[i].high = rows.number(i, 1);
+            all[i].usage.input_tokens = rows.number(i, 2);
+            all[i].usage.output_tokens = rows.number(i, 3);
+            all[i].usage.cached_input_tokens = rows.number(i, 4);
+        }
+        return all;
+    });
+}
+
+Result<void> JobFile::end_pilot(std::int64_t job, const JobEstimate& estimate, const Incident& incident) {
+    return write([&](Connection& open) -> Result<void> {
+        if (estimate.json.empty()) {
+            execute(open.session(), "UPDATE jobs SET pilot = 0 WHERE key = ?", job);
+        } else {
+            execute(open.session(), "UPDATE jobs SET pilot = 0, estimated = ?, estimate = ? WHERE key = ?", estimate.expected,
+                    estimate.json, job);
+        }
+        open.note(incident);
+        return {};
+    });
+}
+
 Result<void> JobFile::note(const Incident& incident) {
     return write([&](Connection& open) -> Result<void> {
         open.note(incident);

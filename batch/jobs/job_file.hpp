@@ -2,6 +2,7 @@
 
 #include "base/result.hpp"
 #include "batch/jobs/job.hpp"
+#include "batch/jobs/job_estimate.hpp"
 #include "batch/jobs/shard.hpp"
 #include "model/calls.hpp"
 
@@ -44,7 +45,7 @@ struct JobRow {
     Money money;
     bool is_exported = false;
     bool is_past_deadline = false;
-    std::int64_t pilot = 0;  // items of the first shard; 0: no pilot
+    std::int64_t pilot = 0;  // requests that go ahead alone; 0: none do, or they have come back
     std::string estimate;    // JSON
 };
 
@@ -243,6 +244,25 @@ public:
     };
     Result<Queue> queue(const std::string& provider, const std::string& model);
     Result<void> set_queue(const std::string& provider, const std::string& model, const Queue& queue);
+
+    // the pilot
+    struct Sent {
+        int stage = 0;
+        std::int64_t open = 0;      // lines whose outcome is not known yet
+        std::int64_t back = 0;      // that were tried: answered or failed
+        std::int64_t answered = 0;  // of them
+    };
+    /// What has been sent so far, by stage; a line that the provider never tried (expired, given back) does not count.
+    Result<std::vector<Sent>> sent(std::int64_t job);
+    struct UsedTokens {
+        std::int64_t expected = 0;  // of the prompt, as it was estimated
+        std::int64_t high = 0;
+        Usage usage;
+    };
+    /// Of the stage's answers that the job has paid for itself.
+    Result<std::vector<UsedTokens>> used_tokens(std::int64_t job, int stage, std::size_t rows_max);
+    /// The rest may follow, on the estimate that the pilot has given.
+    Result<void> end_pilot(std::int64_t job, const JobEstimate& estimate, const Incident& incident);
 
     Result<void> note(const Incident& incident);
     Result<std::vector<Incident>> incidents(std::int64_t job);

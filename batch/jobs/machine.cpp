@@ -362,7 +362,18 @@ Result<bool> Machine::walk(const JobRow& job, Task& task) {
 }
 
 Result<bool> Machine::cut(const JobRow& job, Task& task, const std::vector<Shard>& shards, std::int64_t& next_ns) {
+    Pilot ahead{std::vector<bool>(static_cast<std::size_t>(task.stage_count), false), false};
+    if (job.pilot > 0) {
+        auto pilot_now = pilot(job, task);
+        if (!pilot_now || pilot_now.value().has_ended) {
+            return pilot_now ? Result<bool>(true) : pilot_now.error();
+        }
+        ahead = std::move(pilot_now.value());
+    }
     for (int stage = 0; stage < task.stage_count; ++stage) {
+        if (ahead.is_held[static_cast<std::size_t>(stage)]) {
+            continue;
+        }
         auto worked = cut_stage(job, task, stage, shards, next_ns);
         if (!worked || worked.value()) {
             return worked;
@@ -376,10 +387,7 @@ Result<bool> Machine::cut_stage(
     const JobRow& job, Task& task, int stage, const std::vector<Shard>& shards, std::int64_t& next_ns) {
     const auto& able = task.provider->capabilities();
     const auto lines_max = task.lines_max(settings_);
-    const auto is_pilot = job.pilot > 0 && stage == 0 &&
-                          std::none_of(shards.begin(), shards.end(), [](const Shard&) { return true; }) &&
-                          job.money.booked == 0;
-    const auto wanted = is_pilot ? std::min(job.pilot, lines_max) : lines_max;
+    const auto wanted = job.pilot > 0 ? std::min(job.pilot, lines_max) : lines_max;
     auto ready = doors_.file.ready(job.key, stage);
     if (!ready) {
         return ready.error();

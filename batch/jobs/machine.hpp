@@ -56,6 +56,8 @@ public:
         std::function<bool()> may_go_on = [] { return true; };
         /// Bytes moved and of how many; for a progress view.
         std::function<void(std::int64_t, std::int64_t)> on_transfer = [](std::int64_t, std::int64_t) {};
+        /// What the job will cost, by what its pilot has used. Empty: pilots only go ahead.
+        std::function<Result<JobEstimate>(const JobRow&)> calibrate = {};
     };
 
     Machine(Doors doors, Settings settings);
@@ -83,7 +85,15 @@ private:
     Result<Task*> task_of(const JobRow& job);
     Result<bool> walk(const JobRow& job, Task& task);
     Result<bool> cut(const JobRow& job, Task& task, const std::vector<Shard>& shards, std::int64_t& next_ns);
-    Result<bool> cut_stage(const JobRow& job, Task& task, int stage, const std::vector<Shard>& shards, std::int64_t& next_ns);
+    Result<bool> cut_stage(
+        const JobRow& job, Task& task, int stage, const std::vector<Shard>& shards, std::int64_t& next_ns);
+    /// What a pilot that is under way lets go.
+    struct Pilot {
+        std::vector<bool> is_held;  // by stage: its further requests wait for the pilot
+        bool has_ended = false;     // just now
+    };
+    Result<Pilot> pilot(const JobRow& job, const Task& task);
+    Result<void> end_pilot(const JobRow& job, std::int64_t answers, bool is_more_to_come);
     Result<bool> finish(const JobRow& job, Task& task, const std::vector<Shard>& shards);
     Result<bool> begin_cancel(const JobRow& job, const std::vector<Shard>& shards, const std::string& reason);
     Result<bool> want_cancel(const std::vector<Shard>& shards);

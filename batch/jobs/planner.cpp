@@ -188,8 +188,8 @@ Result<Planner::Planned> Planner::plan(const PlanRequest& request) {
             return Planned{std::move(*found.value()), true, {}};
         }
     }
-    auto* provider = doors_.provider(request.provider);
-    if (provider == nullptr) {
+    auto* provider = request.is_live ? nullptr : doors_.provider(request.provider);
+    if (provider == nullptr && !request.is_live) {
         return fail(Errc::plugin_missing,
                     "no plugin instance \"" + request.provider + "\" with a Batch API is started; see [[plugin]] in eco2.toml");
     }
@@ -205,6 +205,9 @@ Result<Planner::Planned> Planner::plan(const PlanRequest& request) {
     job.output = absolute(request.output);
     job.provider = request.provider;
     job.is_requests = reader.value()->kind() == InputKind::requests;
+    if (job.is_requests && request.is_live) {
+        return fail(Errc::invalid_field, job.input + " holds requests of OpenAI's Batch API, which no pipeline takes");
+    }
     job.language = request.language;
     job.created_ns = doors_.clock.wall_ns();
     job.deadline_ns = request.deadline_ns;
@@ -243,7 +246,8 @@ Result<Planner::Planned> Planner::plan(const PlanRequest& request) {
     }
     job.key = key.value();
     stored_ = 0;
-    if (auto added = add(job, *reader.value(), pipeline.get(), *provider); !added) {
+    const auto able = provider == nullptr ? BatchCapabilities() : provider->capabilities();
+    if (auto added = add(job, *reader.value(), pipeline.get(), able, request.has_users); !added) {
         (void)doors_.file.drop_job(job.key);
         return added.error();
     }
@@ -257,6 +261,7 @@ Result<Planner::Planned> Planner::plan(const PlanRequest& request) {
     if (job.items_failed > 0) {
         planned.notes.push_back(std::to_string(job.items_failed) + " items cannot be sent (broken photos); the others go on");
     }
+    estimate(planned);
     fail_point("plan.open");
     if (auto opened = doors_.file.open_job(job); !opened) {
         return opened.error();
@@ -265,8 +270,23 @@ Result<Planner::Planned> Planner::plan(const PlanRequest& request) {
     return planned;
 }
 
+/// A job goes on without an estimate: what it may cost is held by its cap, request by request.
+void Planner::estimate(Planned& planned) {
+    if (!doors_.estimate) {
+        return;
+    }
+    auto estimate = doors_.estimate(planned.job);
+    if (!estimate) {
+        planned.notes.push_back("what it will cost cannot be said: " + estimate.error().detail);
+        return;
+    }
+    planned.job.money.estimated = estimate.value().expected;
+    planned.job.estimate = std::move(estimate.value().json);
+}
+
 /// All items, checked. One fault and nothing is kept: it is told with its line, before money is spent.
-Result<void> Planner::add(JobRow& job, InputReader& reader, const Pipeline* pipeline, BatchProviderDoor& provider) {
+Result<void> Planner::add(
+    JobRow& job, InputReader& reader, const Pipeline* pipeline, const BatchCapabilities& able, bool has_users) {
     InputCheck check;
     std::vector<std::string> problems;
     std::vector<InputItem> items;
@@ -297,7 +317,7 @@ Result<void> Planner::add(JobRow& job, InputReader& reader, const Pipeline* pipe
             continue;
         }
         if (pipeline != nullptr) {
-            if (auto why = misfit(item, *pipeline, provider.capabilities()); !why.empty()) {
+            if (auto why = misfit(item, *pipeline, able); !why.empty()) {
                 problem(place() + why);
                 continue;
             }
@@ -311,14 +331,16 @@ Result<void> Planner::add(JobRow& job, InputReader& reader, const Pipeline* pipe
             }
         } else if (job.items == 0) {
             job.model = item.model;
-            if (item.endpoint != provider.capabilities().endpoint) {
-                problem(place() + "the provider's batches are for " + provider.capabilities().endpoint + ", not for " +
-                        item.endpoint);
+            if (item.endpoint != able.endpoint) {
+                problem(place() + "the provider's batches are for " + able.endpoint + ", not for " + item.endpoint);
             }
         }
         ++job.items;
         if (!problems.empty()) {
             continue;  // only looked through for further faults
+        }
+        if (!has_users) {
+            item.user_id.clear();
         }
         items.push_back(std::move(item));
         if (items.size() >= kItemsOfOneCommit) {

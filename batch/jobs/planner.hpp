@@ -29,7 +29,9 @@ struct PlanRequest {
     std::int64_t deadline_ns = 0;
     std::string deadline_action = "stop";
     std::int64_t pilot = 0;
-    bool is_new = false;  // a job of its own, also where one for this input and output is there
+    bool is_new = false;   // a job of its own, also where one for this input and output is there
+    bool is_live = false;  // the items are not for a Batch API: `provider` stays empty
+    bool has_users = true;  // false: as if no item had a user, so that nobody is rewarded
 };
 
 /// Turns an input into a job: every item is read and checked, photos are cleaned, and nothing has cost anything yet.
@@ -50,6 +52,8 @@ public:
         /// Items read, and of what is read how much; for a progress view. False: stop.
         std::function<bool(std::int64_t items, std::int64_t done, std::int64_t total)> on_progress =
             [](std::int64_t, std::int64_t, std::int64_t) { return true; };
+        /// What the stored job will cost, by and large. Empty: jobs have no estimate.
+        std::function<Result<JobEstimate>(const JobRow& job)> estimate = {};
     };
 
     Planner(Doors doors, Settings settings);
@@ -68,8 +72,13 @@ public:
 
 private:
     Result<std::optional<JobRow>> known(const PlanRequest& request, const std::string& input, const std::string& stat);
-    Result<void> add(JobRow& job, InputReader& reader, const Pipeline* pipeline, BatchProviderDoor& provider);
+    Result<void> add(JobRow& job,
+                     InputReader& reader,
+                     const Pipeline* pipeline,
+                     const BatchCapabilities& able,
+                     bool has_users);
     Result<void> store(JobRow& job, std::vector<InputItem>& items, InputReader& reader);
+    void estimate(Planned& planned);
 
     Doors doors_;
     const Settings settings_;

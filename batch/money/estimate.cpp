@@ -268,15 +268,23 @@ void Estimator::warn(const Work& work, const Estimate::Stage& stage, std::vector
             "no price is known for model \"" + definition.model + "\" of \"" + definition.provider +
                 "\": its cost is in no sum; add a [[prices.model]]");
     }
+    // What is the provider's way is told once, not for each stage.
+    const auto say_once = [&](const char* code, std::string text) {
+        const bool is_told =
+            std::any_of(to.begin(), to.end(), [&](const auto& told) { return told.code == code && told.text == text; });
+        if (!is_told) {
+            say(code, std::move(text));
+        }
+    };
     if (!capabilities.is_zero_retention) {
-        say("retention",
-            "batches of \"" + definition.provider + "\" are outside zero data retention: it stores requests and answers");
+        say_once("retention",
+                 "batches of \"" + definition.provider + "\" are outside zero data retention: it stores requests and answers");
     }
-    say("results_kept",
-        "the provider keeps results for " + shown(capabilities.results_kept) + ": what is not fetched by then is lost");
+    say_once("results_kept",
+             "the provider keeps results for " + shown(capabilities.results_kept) + ": what is not fetched by then is lost");
     if (capabilities.expiry == BatchCapabilities::Expiry::lost) {
-        say("expiry",
-            "a batch that is not done within " + shown(capabilities.window) + " loses all its answers: keep shards small");
+        say_once("expiry",
+                 "a batch that is not done within " + shown(capabilities.window) + " loses all its answers: keep shards small");
     }
     if (tokens.image_urls != 0 && !capabilities.takes_image_urls) {
         say("image_urls",

@@ -113,6 +113,7 @@ std::string job_text(const JobReport& job) {
                         std::to_string(job.tokens.output) + " out");
     out += labelled("money", money_text(job.money));
     out += labelled("cap", job.money.cap > 0 ? usd_text(job.money.cap) + " USD" : "none");
+    out += job.pilot.empty() ? "" : labelled("pilot", fit(job.pilot, kTextColumns));
     std::string incidents;
     for (const auto& incident : job.incidents) {
         if (incident.count > 0) {
@@ -205,6 +206,7 @@ std::string job_json(const JobReport& job) {
         .raw("items", items_json(job))
         .raw("stages", json_array(job.stages, stage_json))
         .raw("money", money_json(job.money))
+        .text_or_null("pilot", job.pilot)
         .raw("tokens", tokens.done())
         .raw("incidents", json_array(job.incidents, incident_json))
         .raw("dead_letters", json_array(job.dead_letters, letters_json))

@@ -34,6 +34,7 @@ struct JobReport {
     std::vector<Stage> stages;
 
     Money money;
+    std::string pilot;  // what it has told; empty: there was none, or it is not back
 
     struct Tokens {
         std::int64_t input = 0;

@@ -25,6 +25,7 @@ JobReport report() {
                   {"answer", 500, 0, 1, 500, {}}};
     job.money = {2 * kUsd, 0, kUsd + kUsd / 4, 2 * kUsd + kUsd / 2, 0, 20 * kUsd};
     job.tokens = {100'000, 5'000, 20'000};
+    job.pilot = "the pilot has brought 20 answers";
     job.incidents = {{JobReport::Incident::swapped_answers, 2, "photo-17"},
                      {JobReport::Incident::orphans, 0, ""},
                      {JobReport::Incident::adopted_batches, 1, "batch_abc"}};
@@ -45,6 +46,7 @@ TEST(ReportView, tells_people_everything_of_a_job) {
         "  money      booked 1.25 USD, reserved 0.00, estimated 2.00; live it would have been 2.50, saved 1.25; "
         "unexplained 0.00\n"
         "  cap        20.00 USD\n"
+        "  pilot      the pilot has brought 20 answers\n"
         "  incidents  2 swapped answers, such as photo-17\n"
         "             1 adopted batches, such as batch_abc\n"
         "  failed\n"
@@ -55,23 +57,24 @@ TEST(ReportView, tells_people_everything_of_a_job) {
 }
 
 TEST(ReportView, tells_scripts_the_same_with_the_sums_on_top) {
-    EXPECT_EQ(report_json({report()}),
-              R"({"booked_usd":1.25,"reserved_usd":0.00,"estimated_usd":2.00,"synchronous_usd":2.50,"saved_usd":1.25,)"
-              R"("unexplained_usd":0.00,"jobs":[{"job":"j-7f3a","pipeline":"scan","state":"done","reason":null,)"
-              R"("created_at":"2026-10-26T07:33:20.000Z","ended_at":"2026-10-26T08:33:20.000Z","elapsed_ms":3600000,)"
-              R"("items":{"total":1000,"done":995,"failed":5,"asked":0,"waiting":0},)"
-              R"("stages":[{"name":"vision","requests":990,"cached":40,"shards":4,"attempts":961,)"
-              R"("retries":{"transient":2,"expired":9}},)"
-              R"({"name":"answer","requests":500,"cached":0,"shards":1,"attempts":500,"retries":{}}],)"
-              R"("money":{"booked_usd":1.25,"reserved_usd":0.00,"estimated_usd":2.00,"synchronous_usd":2.50,"saved_usd":1.25,)"
-              R"("unexplained_usd":0.00,"cap_usd":20.00},"tokens":{"input":100000,"cached_input":5000,"output":20000},)"
-              R"("incidents":[{"incident":"swapped_answers","count":2,"example":"photo-17"},)"
-              R"({"incident":"orphans","count":0,"example":null},)"
-              R"({"incident":"adopted_batches","count":1,"example":"batch_abc"}],)"
-              R"("dead_letters":[{"class":"content","stage":"vision","cause":"STAGE_OUTPUT_INVALID: no major_category",)"
-              R"("count":3,"example":"photo-3","retry_command":"eco2 batch retry j-7f3a --class content"},)"
-              R"({"class":"fix_body","stage":"answer","cause":"BAD_REQUEST: image is no JPEG\u001b[2J","count":2,)"
-              R"("example":"photo-9","retry_command":null}]}]})");
+    EXPECT_EQ(
+        report_json({report()}),
+        R"({"booked_usd":1.25,"reserved_usd":0.00,"estimated_usd":2.00,"synchronous_usd":2.50,"saved_usd":1.25,)"
+        R"("unexplained_usd":0.00,"jobs":[{"job":"j-7f3a","pipeline":"scan","state":"done","reason":null,)"
+        R"("created_at":"2026-10-26T07:33:20.000Z","ended_at":"2026-10-26T08:33:20.000Z","elapsed_ms":3600000,)"
+        R"("items":{"total":1000,"done":995,"failed":5,"asked":0,"waiting":0},)"
+        R"("stages":[{"name":"vision","requests":990,"cached":40,"shards":4,"attempts":961,)"
+        R"("retries":{"transient":2,"expired":9}},)"
+        R"({"name":"answer","requests":500,"cached":0,"shards":1,"attempts":500,"retries":{}}],)"
+        R"("money":{"booked_usd":1.25,"reserved_usd":0.00,"estimated_usd":2.00,"synchronous_usd":2.50,"saved_usd":1.25,)"
+        R"("unexplained_usd":0.00,"cap_usd":20.00},"pilot":"the pilot has brought 20 answers","tokens":{"input":100000,"cached_input":5000,"output":20000},)"
+        R"("incidents":[{"incident":"swapped_answers","count":2,"example":"photo-17"},)"
+        R"({"incident":"orphans","count":0,"example":null},)"
+        R"({"incident":"adopted_batches","count":1,"example":"batch_abc"}],)"
+        R"("dead_letters":[{"class":"content","stage":"vision","cause":"STAGE_OUTPUT_INVALID: no major_category",)"
+        R"("count":3,"example":"photo-3","retry_command":"eco2 batch retry j-7f3a --class content"},)"
+        R"({"class":"fix_body","stage":"answer","cause":"BAD_REQUEST: image is no JPEG\u001b[2J","count":2,)"
+        R"("example":"photo-9","retry_command":null}]}]})");
 }
 
 TEST(ReportView, a_job_that_has_not_begun_is_told_as_well) {
