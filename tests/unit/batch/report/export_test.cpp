@@ -133,7 +133,7 @@ TEST_F(Export, lineage_says_how_each_stage_was_come_by) {
         "{\"id\":\"a\",\"stages\":[{\"stage\":\"vision\",\"shard\":\"s-1\",\"attempt\":2,\"request_id\":\"batch_req_1\","
         "\"model\":\"m\",\"price_version\":\"2026-01\",\"input_tokens\":120,\"output_tokens\":7,\"cost_usd\":0.000123456789,"
         "\"is_cached\":false},{\"stage\":\"rule\",\"shard\":null,\"attempt\":1,\"request_id\":null,\"model\":null,"
-        "\"price_version\":null,\"input_tokens\":0,\"output_tokens\":0,\"cost_usd\":0,\"is_cached\":true}]}\n"
+        "\"price_version\":null,\"input_tokens\":0,\"output_tokens\":0,\"cost_usd\":0.00,\"is_cached\":true}]}\n"
         "{\"id\":\"b\",\"stages\":[]}\n");
 }
 
