@@ -38,6 +38,11 @@ Result<Machine::Pilot> Machine::pilot(const JobRow& job, const Task& task) {
     if (is_first || is_out) {
         return pilot;
     }
+    // Walks and cuts take turns: the pilot's own answers may not have been looked at yet.
+    auto unwalked = doors_.file.waiting(job.key, 1);
+    if (!unwalked || !unwalked.value().empty()) {
+        return unwalked ? Result<Pilot>(std::move(pilot)) : unwalked.error();
+    }
     bool is_more_to_come = false;
     for (int stage = 0; stage < task.stage_count; ++stage) {
         auto ready = doors_.file.ready(job.key, stage);
