@@ -182,12 +182,7 @@ Result<JobReport> report_of(JobFile& file, const JobRow& job) {
         stage.shards = sent.shards;
         stage.attempts = sent.lines;
         stage.cached = sent.cached;
-        if (sent.failed > 0) {
-            stage.retries[RetryClass::transient] = sent.failed;
-        }
-        if (sent.expired > 0) {
-            stage.retries[RetryClass::expired] = sent.expired;
-        }
+        stage.retries = sent.retries;
         report.stages.push_back(std::move(stage));
     }
     report.money = job.money;

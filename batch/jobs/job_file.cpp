@@ -53,12 +53,13 @@ constexpr const char* kTables[] = {
     " usage_cached INTEGER NOT NULL, usage_output INTEGER NOT NULL, unexplained INTEGER NOT NULL, output_offset INTEGER NOT "
     "NULL, error_offset INTEGER NOT NULL, fetches INTEGER NOT NULL,"
     " tries INTEGER NOT NULL, scans INTEGER NOT NULL, polls_null INTEGER NOT NULL, cancel INTEGER NOT NULL,"
-    " has_stray INTEGER NOT NULL, is_cleaned INTEGER NOT NULL, since_ns INTEGER NOT NULL, intent_ns INTEGER NOT NULL, next_ns "
+    " has_stray INTEGER NOT NULL, has_twin INTEGER NOT NULL, refusals INTEGER NOT NULL, is_cleaned INTEGER NOT NULL, since_ns "
+    "INTEGER NOT NULL, intent_ns INTEGER NOT NULL, next_ns "
     "INTEGER NOT NULL, trouble TEXT NOT NULL)",
     "CREATE INDEX shards_job ON shards(job)",
     "CREATE INDEX shards_active ON shards(key) WHERE is_cleaned = 0",
     "CREATE TABLE lines(shard INTEGER NOT NULL, line INTEGER NOT NULL, work INTEGER NOT NULL, outcome INTEGER NOT NULL,"
-    " cost INTEGER NOT NULL, digest TEXT NOT NULL, PRIMARY KEY(shard, line)) WITHOUT ROWID",
+    " retry INTEGER NOT NULL, cost INTEGER NOT NULL, digest TEXT NOT NULL, PRIMARY KEY(shard, line)) WITHOUT ROWID",
     "CREATE TABLE queues(provider TEXT NOT NULL, model TEXT NOT NULL, tokens_max INTEGER NOT NULL, next_ns INTEGER NOT NULL,"
     " refusals INTEGER NOT NULL, PRIMARY KEY(provider, model)) WITHOUT ROWID",
     "CREATE TABLE incidents(key INTEGER PRIMARY KEY, job INTEGER NOT NULL, shard INTEGER NOT NULL, kind TEXT NOT NULL,"
@@ -89,7 +90,7 @@ constexpr const char* kShardColumns =
     "SELECT key, job, stage, state, nonce, model, lines, bytes, tokens, reserved, booked, synchronous, file_sha256, input_file,"
     " batch, output_file, error_file, remote_state, remote_total, remote_done, usage_input, usage_cached, usage_output, "
     "unexplained, output_offset,"
-    " error_offset, fetches, tries, scans, polls_null, cancel, has_stray, is_cleaned, since_ns, intent_ns,"
+    " error_offset, fetches, tries, scans, polls_null, cancel, has_stray, has_twin, refusals, is_cleaned, since_ns, intent_ns,"
     " next_ns, trouble FROM shards";
 
 constexpr const char* kItemColumns =
@@ -171,6 +172,8 @@ Shard shard_at(const Rows& rows, std::size_t row) {
     shard.polls_null = small();
     shard.cancel = small();
     shard.has_stray = number() != 0;
+    shard.has_twin = number() != 0;
+    shard.refusals = small();
     shard.is_cleaned = number() != 0;
     shard.since_ns = number();
     shard.intent_ns = number();
@@ -239,9 +242,9 @@ public:
           pass_work(session(), "UPDATE items SET works = works || work || ' ' WHERE job = ? AND seq = ? AND work <> 0"),
           wake(session(), "UPDATE items SET state = 0 WHERE work = ? AND state = 1"),
           fail_asking(session(), "UPDATE items SET state = 3, error = ?, detail = ?, retry = ? WHERE work = ? AND state = 1"),
-          add_line(session(), "INSERT INTO lines VALUES (?, ?, ?, 0, 0, '')"),
+          add_line(session(), "INSERT INTO lines VALUES (?, ?, ?, 0, 0, 0, '')"),
           take_work(session(), "UPDATE work SET state = 1, shard = ?, line = ? WHERE key = ?"),
-          set_line(session(), "UPDATE lines SET outcome = ?, cost = ?, digest = ? WHERE shard = ? AND line = ?"),
+          set_line(session(), "UPDATE lines SET outcome = ?, retry = ?, cost = ?, digest = ? WHERE shard = ? AND line = ?"),
           answer_work(
               session(),
               "UPDATE work SET state = 2, attempts = attempts + 1, finish = ?, input_tokens = ?, output_tokens = ?,"
@@ -263,7 +266,7 @@ public:
     Prepared<std::string, std::string, int, Poco::Int64> fail_asking;
     Prepared<Poco::Int64, Poco::Int64, Poco::Int64> add_line;
     Prepared<Poco::Int64, Poco::Int64, Poco::Int64> take_work;
-    Prepared<int, Poco::Int64, std::string, Poco::Int64, Poco::Int64> set_line;
+    Prepared<int, int, Poco::Int64, std::string, Poco::Int64, Poco::Int64> set_line;
     Prepared<int,
              Poco::Int64,
              Poco::Int64,
@@ -285,7 +288,8 @@ public:
             " file_sha256 = ?, input_file = ?, batch = ?, output_file = ?, error_file = ?, remote_state = ?, remote_total = ?,"
             " remote_done = ?, usage_input = ?, usage_cached = ?, usage_output = ?, unexplained = ?, output_offset = ?, "
             "error_offset = ?, fetches = ?, tries = ?,"
-            " scans = ?, polls_null = ?, cancel = ?, has_stray = ?, is_cleaned = ?, since_ns = ?, intent_ns = ?, next_ns = ?, "
+            " scans = ?, polls_null = ?, cancel = ?, has_stray = ?, has_twin = ?, refusals = ?, is_cleaned = ?, since_ns = ?, "
+            "intent_ns = ?, next_ns = ?, "
             "trouble = ? WHERE key = ?",
             static_cast<int>(s.state),
             s.lines,
@@ -314,6 +318,8 @@ public:
             s.polls_null,
             s.cancel,
             s.has_stray ? 1 : 0,
+            s.has_twin ? 1 : 0,
+            s.refusals,
             s.is_cleaned ? 1 : 0,
             s.since_ns,
             s.intent_ns,
@@ -333,13 +339,14 @@ public:
     }
 
     void finish_line(const Shard& shard, std::int64_t work, const LineResult& result, int attempts_max);
-    void give_back(const Shard& shard, std::int64_t but_line);
+    void give_back(const Shard& shard);
 };
 
 /// What a line's outcome means for its request and the items that wait for it.
 void JobFile::Connection::finish_line(const Shard& shard, std::int64_t work, const LineResult& result, int attempts_max) {
     using Outcome = LineResult::Outcome;
-    constexpr int kExpiriesMax = 20;  // a provider that never gets to a request
+    constexpr int kExpiriesMax = 20;     // a provider that never gets to a request
+    constexpr int kContentTriesMax = 2;  // what was refused for its content is refused again, mostly
     int outcome = kLineFailed;
     switch (result.outcome) {
         case Outcome::answered: outcome = kLineAnswered; break;
@@ -348,7 +355,7 @@ void JobFile::Connection::finish_line(const Shard& shard, std::int64_t work, con
         case Outcome::cancelled: outcome = kLineCancelled; break;
         case Outcome::swapped: outcome = kLineSwapped; break;
     }
-    set_line(outcome, result.cost, result.digest, shard.key, result.line);
+    set_line(outcome, static_cast<int>(result.retry), result.cost, result.digest, shard.key, result.line);
     if (result.outcome == Outcome::answered) {
         const auto& answer = result.answer;
         answer_work(static_cast<int>(answer.finish),
@@ -367,7 +374,8 @@ void JobFile::Connection::finish_line(const Shard& shard, std::int64_t work, con
     const Rows row(session(), "SELECT attempts, expiries FROM work WHERE key = ?", work);
     const bool is_free = result.outcome == Outcome::expired || result.outcome == Outcome::cancelled ||
                          result.retry == RetryClass::limit || result.retry == RetryClass::account;
-    const bool is_final = result.retry == RetryClass::fix_body || (!is_free && row.number(0, 0) + 1 >= attempts_max) ||
+    const auto tries_max = result.retry == RetryClass::content ? std::min(attempts_max, kContentTriesMax) : attempts_max;
+    const bool is_final = result.retry == RetryClass::fix_body || (!is_free && row.number(0, 0) + 1 >= tries_max) ||
                           (is_free && row.number(0, 1) + 1 >= kExpiriesMax);
     if (!is_final) {
         ready_work(is_free ? 0 : 1, is_free ? 1 : 0, work);
@@ -384,9 +392,12 @@ void JobFile::Connection::finish_line(const Shard& shard, std::int64_t work, con
     fail_asking(result.error, result.detail, static_cast<int>(result.retry), work);
 }
 
-void JobFile::Connection::give_back(const Shard& shard, std::int64_t but_line) {
-    execute(session(), "UPDATE work SET state = 0, shard = 0 WHERE state = 1 AND shard = ? AND line <> ?", shard.key, but_line);
-    execute(session(), "UPDATE lines SET outcome = 4 WHERE shard = ? AND outcome = 0 AND line <> ?", shard.key, but_line);
+void JobFile::Connection::give_back(const Shard& shard) {
+    execute(session(), "UPDATE work SET state = 0, shard = 0 WHERE state = 1 AND shard = ?", shard.key);
+    execute(session(),
+            "UPDATE lines SET outcome = 4, retry = ? WHERE shard = ? AND outcome = 0",
+            static_cast<int>(RetryClass::limit),
+            shard.key);
 }
 
 JobFile::JobFile(const std::filesystem::path& path) : path_(path.string()) {}
@@ -669,6 +680,29 @@ Result<std::int64_t> JobFile::retry(const std::string& id,
 Result<void> JobFile::reopen(const std::string& id) {
     return write_unfenced([&](Connection& open) -> Result<void> {
         execute(open.session(), "UPDATE jobs SET state = 1, reason = '' WHERE id = ? AND state = 2", id);
+        // A batch that had vanished, or named no files, may be there by now: to look costs nothing.
+        execute(
+            open.session(),
+            "UPDATE shards SET state = CASE batch WHEN '' THEN ? ELSE ? END, scans = 0, tries = 0, fetches = 0, polls_null = 0,"
+            " refusals = 0, next_ns = 0 WHERE state = ? AND job = (SELECT key FROM jobs WHERE id = ?)",
+            static_cast<int>(ShardState::submit_ambiguous),
+            static_cast<int>(ShardState::running),
+            static_cast<int>(ShardState::vanished),
+            id);
+        return {};
+    });
+}
+
+Result<void> JobFile::ask_export(const std::string& id) {
+    return write_unfenced([&](Connection& open) -> Result<void> {
+        execute(open.session(), "UPDATE jobs SET is_exported = 0, reason = '' WHERE id = ? AND state IN (4, 5)", id);
+        return {};
+    });
+}
+
+Result<void> JobFile::set_reason(std::int64_t job, const std::string& reason) {
+    return write([&](Connection& open) -> Result<void> {
+        execute(open.session(), "UPDATE jobs SET reason = ? WHERE key = ?", reason, job);
         return {};
     });
 }
@@ -947,7 +981,7 @@ Result<std::int64_t> JobFile::plan_shard(Shard shard, const std::vector<std::int
         execute(open.session(),
                 "INSERT INTO shards VALUES (NULL, ?, ?, 0, ?, ?, ?, ?, ?, ?, 0, 0, '', '', '', '', '', '', 0, 0, -1, -1, -1, "
                 "0, 0, 0, 0, 0, 0, 0,"
-                " 0, 0, 0, ?, 0, 0, '')",
+                " 0, 0, 0, 0, 0, ?, 0, 0, '')",
                 shard.job,
                 shard.stage,
                 shard.nonce,
@@ -1112,16 +1146,15 @@ Result<void> JobFile::settle(const Shard& shard, const LineResult& rest, int att
     });
 }
 
-Result<void> JobFile::give_back(const Shard& shard, std::int64_t bad_line, const LineResult& bad) {
+Result<void> JobFile::give_back(const Shard& shard, const std::vector<LineResult>& bad) {
     return write([&](Connection& open) -> Result<void> {
-        const Rows rows(
-            open.session(), "SELECT work FROM lines WHERE shard = ? AND line = ? AND outcome = 0", shard.key, bad_line);
-        if (!rows.empty()) {
-            LineResult result = bad;
-            result.line = bad_line;
-            open.finish_line(shard, rows.number(0, 0), result, 1);
+        for (const auto& result : bad) {
+            const auto* line = open.find_line(shard.key, result.line);
+            if (line != nullptr && std::get<1>(*line) == kNone) {
+                open.finish_line(shard, std::get<0>(*line), result, 1);
+            }
         }
-        open.give_back(shard, bad_line);
+        open.give_back(shard);
         open.save(shard);
         return {};
     });
@@ -1129,7 +1162,7 @@ Result<void> JobFile::give_back(const Shard& shard, std::int64_t bad_line, const
 
 Result<void> JobFile::give_back(const Shard& shard) {
     return write([&](Connection& open) -> Result<void> {
-        open.give_back(shard, 0);
+        open.give_back(shard);
         open.save(shard);
         return {};
     });
@@ -1172,9 +1205,11 @@ Result<void> JobFile::set_queue(const std::string& provider, const std::string& 
 
 Result<std::vector<JobFile::Sent>> JobFile::sent(std::int64_t job) {
     return with([&](Connection& open) -> Result<std::vector<Sent>> {
-        const Rows rows(open.session(),
-                        "SELECT s.stage, sum(l.outcome = 0), sum(l.outcome IN (1, 2, 5)), sum(l.outcome = 1) FROM lines l JOIN shards s"
-                        " ON s.key = l.shard WHERE s.job = ? GROUP BY s.stage ORDER BY s.stage", job);
+        const Rows rows(
+            open.session(),
+            "SELECT s.stage, sum(l.outcome = 0), sum(l.outcome IN (1, 2, 5)), sum(l.outcome = 1) FROM lines l JOIN shards s"
+            " ON s.key = l.shard WHERE s.job = ? GROUP BY s.stage ORDER BY s.stage",
+            job);
         std::vector<Sent> all;
         for (std::size_t i = 0; i < rows.size(); ++i) {
             all.push_back({static_cast<int>(rows.number(i, 0)), rows.number(i, 1), rows.number(i, 2), rows.number(i, 3)});
@@ -1185,10 +1220,13 @@ Result<std::vector<JobFile::Sent>> JobFile::sent(std::int64_t job) {
 
 Result<std::vector<JobFile::UsedTokens>> JobFile::used_tokens(std::int64_t job, int stage, std::size_t rows_max) {
     return with([&](Connection& open) -> Result<std::vector<UsedTokens>> {
-        const Rows rows(open.session(),
-                        "SELECT w.tokens_expected, w.tokens, w.input_tokens, w.output_tokens, w.cached_tokens FROM shards s JOIN lines l ON"
-                        " l.shard = s.key AND l.outcome = 1 JOIN work w ON w.key = l.work WHERE s.job = ? AND s.stage = ? LIMIT ?",
-                        job, static_cast<std::int64_t>(stage), static_cast<std::int64_t>(rows_max));
+        const Rows rows(
+            open.session(),
+            "SELECT w.tokens_expected, w.tokens, w.input_tokens, w.output_tokens, w.cached_tokens FROM shards s JOIN lines l ON"
+            " l.shard = s.key AND l.outcome = 1 JOIN work w ON w.key = l.work WHERE s.job = ? AND s.stage = ? LIMIT ?",
+            job,
+            static_cast<std::int64_t>(stage),
+            static_cast<std::int64_t>(rows_max));
         std::vector<UsedTokens> all(rows.size());
         for (std::size_t i = 0; i < rows.size(); ++i) {
             all[i].expected = rows.number(i, 0);
@@ -1206,8 +1244,11 @@ Result<void> JobFile::end_pilot(std::int64_t job, const JobEstimate& estimate, c
         if (estimate.json.empty()) {
             execute(open.session(), "UPDATE jobs SET pilot = 0 WHERE key = ?", job);
         } else {
-            execute(open.session(), "UPDATE jobs SET pilot = 0, estimated = ?, estimate = ? WHERE key = ?", estimate.expected,
-                    estimate.json, job);
+            execute(open.session(),
+                    "UPDATE jobs SET pilot = 0, estimated = ?, estimate = ? WHERE key = ?",
+                    estimate.expected,
+                    estimate.json,
+                    job);
         }
         open.note(incident);
         return {};
@@ -1332,14 +1373,19 @@ Result<JobFile::Sums> JobFile::sums(std::int64_t job) {
         }
         const Rows lines(
             open.session(),
-            "SELECT s.stage, l.outcome, count(*) FROM lines l JOIN shards s ON s.key = l.shard WHERE s.job = ? GROUP BY"
-            " s.stage, l.outcome",
+            "SELECT s.stage, l.retry, count(*) FROM lines l JOIN shards s ON s.key = l.shard WHERE s.job = ? AND l.outcome"
+            " NOT IN (0, 1) GROUP BY s.stage, l.retry",
             job);
         for (std::size_t i = 0; i < lines.size(); ++i) {
-            auto& stage = sums.stages[static_cast<int>(lines.number(i, 0))];
-            const auto outcome = lines.number(i, 1);
-            stage.failed += outcome == kLineFailed || outcome == kLineSwapped ? lines.number(i, 2) : 0;
-            stage.expired += outcome == kLineExpired || outcome == kLineCancelled ? lines.number(i, 2) : 0;
+            sums.stages[static_cast<int>(lines.number(i, 0))].retries[static_cast<RetryClass>(lines.number(i, 1))] +=
+                lines.number(i, 2);
+        }
+        const Rows refused(
+            open.session(),
+            "SELECT stage, sum(content_attempts) FROM work WHERE job = ? AND content_attempts > 0 GROUP BY stage",
+            job);
+        for (std::size_t i = 0; i < refused.size(); ++i) {
+            sums.stages[static_cast<int>(refused.number(i, 0))].retries[RetryClass::content] += refused.number(i, 1);
         }
         const Rows work(
             open.session(),

@@ -142,7 +142,7 @@ public:
     // who works on it; not fenced
     struct Owner {
         std::int64_t generation = 0;
-        std::int64_t pid = 0;  // below 0: of a process that took over from a frozen one and does not hold the lock file
+        std::int64_t pid = 0;         // below 0: of a process that took over from a frozen one and does not hold the lock file
         std::int64_t expires_ns = 0;  // 0: released
     };
     Result<Owner> owner();
@@ -168,13 +168,17 @@ public:
     Result<std::int64_t> retry(const std::string& id,
                                const std::vector<std::string>& classes,
                                const std::vector<std::string>& ids);
-    Result<void> reopen(const std::string& id);  ///< paused -> open
+    /// paused -> open; vanished batches are looked at again.
+    Result<void> reopen(const std::string& id);
+    /// The results of a job that is over are written again.
+    Result<void> ask_export(const std::string& id);
     Result<void> set_cap(const std::string& id, std::int64_t cap);
     /// No request is ready or on its way to the provider: all that can be is there.
     Result<bool> is_sent(std::int64_t job);
     Result<std::vector<std::int64_t>> asked_cancels();
     Result<void> set_job(std::int64_t job, JobState state, const std::string& reason, std::int64_t ended_ns = 0);
     Result<void> set_exported(std::int64_t job);
+    Result<void> set_reason(std::int64_t job, const std::string& reason);
     Result<void> set_past_deadline(std::int64_t job);
     /// Items that are not over become cancelled: failed with CANCELLED.
     Result<void> cancel_items(std::int64_t job, const std::string& error, const std::string& detail);
@@ -228,9 +232,8 @@ public:
     Result<std::int64_t> open_lines(std::int64_t shard);
     /// Lines without an outcome, with the given one, in one transaction with the shard.
     Result<void> settle(const Shard& shard, const LineResult& rest, int attempts_max);
-    /// One line of the shard was refused by the provider's validation: that request has failed, the others go back to the
-    /// queue.
-    Result<void> give_back(const Shard& shard, std::int64_t bad_line, const LineResult& bad);
+    /// Lines that the provider's validation has refused: those requests have failed, the others go back to the queue.
+    Result<void> give_back(const Shard& shard, const std::vector<LineResult>& bad);
     /// All lines back to the queue: the file was never run.
     Result<void> give_back(const Shard& shard);
     /// Outcome counts of a shard's lines, by outcome.
@@ -296,7 +299,8 @@ public:
     Result<std::vector<DeadLetters>> dead_letters(std::int64_t job);
     struct Sums {
         struct Stage {
-            std::int64_t shards = 0, lines = 0, failed = 0, expired = 0, cached = 0;
+            std::int64_t shards = 0, lines = 0, cached = 0;
+            std::map<RetryClass, std::int64_t> retries;  // answers that were of no use
         };
         std::map<int, Stage> stages;
         std::int64_t input_tokens = 0, cached_tokens = 0, output_tokens = 0;  // of the answers that are kept

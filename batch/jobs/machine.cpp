@@ -7,6 +7,7 @@
 #include "batch/jobs/machine_task.hpp"
 
 #include <algorithm>
+#include <cstdio>
 #include <utility>
 
 namespace eco2::batch {
@@ -15,7 +16,8 @@ namespace {
 constexpr std::size_t kWalkRows = 500;
 constexpr std::size_t kWalkRowsWithPhotos = 48;  // of a few hundred KB each
 constexpr std::int64_t kEchoBytes = 160;         // what a custom_id and an echo add to a line, at most
-constexpr std::int64_t kFullShare = 10;          // a shard need not be full while earlier stages go on, but hold a tenth
+constexpr auto kExportRetry = std::chrono::seconds(3);
+constexpr std::int64_t kFullShare = 10;  // a shard need not be full while earlier stages go on, but hold a tenth
 
 bool is_with_provider(ShardState state) {
     switch (state) {
@@ -26,6 +28,12 @@ bool is_with_provider(ShardState state) {
         case ShardState::vanished: return true;
         default: return false;
     }
+}
+
+std::string usd(std::int64_t picousd) {
+    char text[40];
+    std::snprintf(text, sizeof(text), "%.6f USD", static_cast<double>(picousd) / 1e12);
+    return text;
 }
 
 bool is_over(const Shard& shard) {
@@ -223,7 +231,7 @@ Result<bool> Machine::work_on(const JobRow& job, const std::vector<Shard>& shard
             return lived;
         }
     }
-    return finish(job, made, shards);
+    return finish(job, made, shards, next_ns);
 }
 
 /// One step of the shard that has been due the longest.
@@ -459,8 +467,8 @@ Result<bool> Machine::cut_stage(
         // What is under way gives its reservation back when it is settled.
         if (missing > 0 && !std::any_of(shards.begin(), shards.end(), [](const Shard& other) { return other.reserved > 0; })) {
             auto paused = pause(job,
-                                "the cost cap is reached: the next request could cost " + std::to_string(missing / 1'000'000) +
-                                    " micro-USD more than is left; raise --cap-usd and run again");
+                                "the cost cap is reached: the next request could cost " + usd(missing) +
+                                    " more than is left; raise --cap-usd and run again");
             if (!paused) {
                 return paused.error();
             }
@@ -477,12 +485,11 @@ Result<bool> Machine::cut_stage(
 }
 
 /// A job all of whose items have ended, with nothing left at the provider, is over: its results are written.
-Result<bool> Machine::finish(const JobRow& job, Task& task, const std::vector<Shard>& shards) {
+Result<bool> Machine::finish(const JobRow& job, Task& task, const std::vector<Shard>& shards, std::int64_t& next_ns) {
     const bool is_terminal = job.state == JobState::done || job.state == JobState::cancelled;
     if (!shards.empty() || job.state == JobState::paused) {
         return false;
     }
-    auto now = job;
     if (job.state == JobState::cancelling) {
         const bool is_late = job.is_past_deadline && job.deadline_action == "stop";
         const auto code = is_late ? Errc::deadline_exceeded : Errc::cancelled;
@@ -493,7 +500,6 @@ Result<bool> Machine::finish(const JobRow& job, Task& task, const std::vector<Sh
         }
     } else if (!is_terminal && job.items_done + job.items_failed < job.items) {
         auto inherited = doors_.file.inherit(job.key);
-        (void)task;
         return inherited ? Result<bool>(inherited.value() > 0) : inherited.error();
     }
     if (!is_terminal) {
@@ -506,12 +512,21 @@ Result<bool> Machine::finish(const JobRow& job, Task& task, const std::vector<Sh
     if (job.is_exported) {
         return false;
     }
+    if (task.export_ns > now_ns()) {
+        next_ns = next_ns == 0 ? task.export_ns : std::min(next_ns, task.export_ns);
+        return false;
+    }
     if (auto written = doors_.write_results(job); !written) {
         if (written.error().code == Errc::cancelled) {
             return written.error();
         }
+        // The other jobs go on; this one is tried again as long as somebody may mend it.
         doors_.log.error("batch results cannot be written", {{"job", job.id}, {"detail", written.error().detail}});
-        return written.error();
+        task.export_ns = now_ns() + std::chrono::nanoseconds(kExportRetry).count();
+        next_ns = next_ns == 0 ? task.export_ns : std::min(next_ns, task.export_ns);
+        const auto reason = "the results cannot be written: " + written.error().detail;
+        auto noted = reason == job.reason ? Result<void>() : doors_.file.set_reason(job.key, reason);
+        return noted ? Result<bool>(false) : noted.error();
     }
     fail_point("export.renamed");
     if (auto marked = doors_.file.set_exported(job.key); !marked) {

@@ -85,8 +85,7 @@ private:
     Result<Task*> task_of(const JobRow& job);
     Result<bool> walk(const JobRow& job, Task& task);
     Result<bool> cut(const JobRow& job, Task& task, const std::vector<Shard>& shards, std::int64_t& next_ns);
-    Result<bool> cut_stage(
-        const JobRow& job, Task& task, int stage, const std::vector<Shard>& shards, std::int64_t& next_ns);
+    Result<bool> cut_stage(const JobRow& job, Task& task, int stage, const std::vector<Shard>& shards, std::int64_t& next_ns);
     /// What a pilot that is under way lets go.
     struct Pilot {
         std::vector<bool> is_held;  // by stage: its further requests wait for the pilot
@@ -94,7 +93,7 @@ private:
     };
     Result<Pilot> pilot(const JobRow& job, const Task& task);
     Result<void> end_pilot(const JobRow& job, std::int64_t answers, bool is_more_to_come);
-    Result<bool> finish(const JobRow& job, Task& task, const std::vector<Shard>& shards);
+    Result<bool> finish(const JobRow& job, Task& task, const std::vector<Shard>& shards, std::int64_t& next_ns);
     Result<bool> begin_cancel(const JobRow& job, const std::vector<Shard>& shards, const std::string& reason);
     Result<bool> want_cancel(const std::vector<Shard>& shards);
     Result<bool> meet_deadline(const JobRow& job, Task& task, const std::vector<Shard>& shards);
@@ -109,6 +108,7 @@ private:
     Result<void> find_batch(const JobRow& job, Task& task, Shard shard);
     Result<void> poll(const JobRow& job, Task& task, Shard shard);
     Result<void> on_terminal(const JobRow& job, Task& task, Shard shard, const RemoteBatch& batch);
+    Result<void> on_accepted(const JobRow& job, const Shard& shard);
     Result<void> on_invalid(const JobRow& job, Task& task, Shard shard, const RemoteBatch& batch);
     std::int64_t sent_line(const Shard& shard, std::int64_t file_line) const;
     Result<void> send_cancel(Task& task, Shard shard);
@@ -116,6 +116,8 @@ private:
     Result<void> ingest(const JobRow& job, Task& task, Shard shard);
     Result<void> settle(const JobRow& job, Task& task, Shard shard);
     Result<void> clean(Task& task, Shard shard);
+    Result<void> find_twin(Task& task, Shard shard);
+    Result<void> vanish(const JobRow& job, Shard shard, const std::string& trouble);
     Result<void> abandon(Shard shard);
 
     /// A call that may be repeated: an answer, or none with the shard put off.

@@ -19,6 +19,7 @@ struct Machine::Task {
     int validation_failures = 0;          // in a row
     std::map<int, JobFile::Ready> fresh;  // by stage: what walks have asked since its last shard was cut, about
     bool has_just_walked = false;
+    std::int64_t export_ns = 0;  // not before, after it has failed
 
     std::int64_t lines_max(const Settings& settings) const {
         const auto able = provider->capabilities().requests_max;

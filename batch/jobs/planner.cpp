@@ -90,6 +90,19 @@ Result<std::string> read_file(const std::string& path) {
     return std::move(bytes).str();
 }
 
+Result<void> check_folder(const std::string& folder) {
+    std::error_code ec;
+    std::filesystem::create_directories(folder, ec);
+    if (ec || !std::filesystem::is_directory(folder, ec)) {
+        return fail(Errc::io_failed,
+                    "the output folder " + folder + " cannot be made: " + (ec ? ec.message() : "a file is in its place"));
+    }
+    if (::access(folder.c_str(), W_OK | X_OK) != 0) {
+        return fail(Errc::io_failed, "the output folder " + folder + " cannot be written to: " + std::strerror(errno));
+    }
+    return {};
+}
+
 /// What an item lacks for this pipeline; empty: nothing.
 std::string misfit(const InputItem& item, const Pipeline& pipeline, const BatchCapabilities& able) {
     const auto& needs = pipeline.definition();
@@ -192,6 +205,10 @@ Result<Planner::Planned> Planner::plan(const PlanRequest& request) {
     if (provider == nullptr && !request.is_live) {
         return fail(Errc::plugin_missing,
                     "no plugin instance \"" + request.provider + "\" with a Batch API is started; see [[plugin]] in eco2.toml");
+    }
+    // Where results cannot be written, nothing is paid for.
+    if (auto writable = check_folder(absolute(request.output)); !writable) {
+        return writable.error();
     }
     auto reader = InputReader::open(request.input, request.columns);
     if (!reader) {

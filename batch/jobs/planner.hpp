@@ -29,8 +29,8 @@ struct PlanRequest {
     std::int64_t deadline_ns = 0;
     std::string deadline_action = "stop";
     std::int64_t pilot = 0;
-    bool is_new = false;   // a job of its own, also where one for this input and output is there
-    bool is_live = false;  // the items are not for a Batch API: `provider` stays empty
+    bool is_new = false;    // a job of its own, also where one for this input and output is there
+    bool is_live = false;   // the items are not for a Batch API: `provider` stays empty
     bool has_users = true;  // false: as if no item had a user, so that nobody is rewarded
 };
 
@@ -72,11 +72,7 @@ public:
 
 private:
     Result<std::optional<JobRow>> known(const PlanRequest& request, const std::string& input, const std::string& stat);
-    Result<void> add(JobRow& job,
-                     InputReader& reader,
-                     const Pipeline* pipeline,
-                     const BatchCapabilities& able,
-                     bool has_users);
+    Result<void> add(JobRow& job, InputReader& reader, const Pipeline* pipeline, const BatchCapabilities& able, bool has_users);
     Result<void> store(JobRow& job, std::vector<InputItem>& items, InputReader& reader);
     void estimate(Planned& planned);
 

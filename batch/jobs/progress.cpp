@@ -76,7 +76,8 @@ Result<JobProgress> progress_of(JobFile& file, const JobRow& job, const Clock& c
         progress.reason = trouble;
     }
     if (progress.reason.empty() && job.state == JobState::open && job.pilot > 0 && job.items > job.pilot) {
-        progress.reason = "the pilot goes ahead alone: " + std::to_string(job.pilot) + (job.pilot == 1 ? " request" : " requests");
+        progress.reason =
+            "the pilot goes ahead alone: " + std::to_string(job.pilot) + (job.pilot == 1 ? " request" : " requests");
     }
     // From how fast its own requests were answered; before the first answer nothing is known.
     std::int64_t answered = 0;

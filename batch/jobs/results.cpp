@@ -16,6 +16,7 @@ namespace {
 constexpr std::size_t kIngestLines = 1'000;
 constexpr std::size_t kIngestBytes = 16 * 1024 * 1024;
 constexpr int kCleanTries = 4;
+constexpr int kFetchesMax = 6;  // of files that are shorter than they should be
 
 RetryClass class_of(const BatchAnswer& answer) {
     switch (answer.error.fault) {
@@ -110,6 +111,17 @@ LineResult Machine::line_result(const Task& task,
         const auto& priced = task.pricing->is_priced(model) ? model : shard.model;
         result.cost = task.pricing->batch(priced, answer.usage);
         result.synchronous = task.pricing->synchronous(priced, answer.usage);
+    }
+    if (!has_usage && result.outcome == LineResult::Outcome::answered) {
+        // Not told is not free: about what was reserved for it, and somebody should know.
+        Usage about;
+        about.input_tokens = shard.lines > 0 ? shard.tokens / shard.lines : 0;
+        about.output_tokens = static_cast<std::int64_t>(answer.text.size()) / 3 + 1;
+        result.cost = task.pricing->batch(shard.model, about);
+        result.synchronous = task.pricing->synchronous(shard.model, about);
+        if (std::none_of(incidents.begin(), incidents.end(), [](const Incident& known) { return known.kind == "no_usage"; })) {
+            incidents.push_back(incident(shard, "no_usage", "answers without usage are booked by estimate"));
+        }
     }
     if (answer.outcome != BatchAnswer::Outcome::answered) {
         result.error = answer.error.error.name();
@@ -233,28 +245,39 @@ Result<void> Machine::ingest(const JobRow& job, Task& task, Shard shard) {
 }
 
 /// Every line gets its end: the sums of sent and settled lines are equal from here on.
-Result<void> Machine::settle(const JobRow&, Task& task, Shard shard) {
+Result<void> Machine::settle(const JobRow& job, Task& task, Shard shard) {
     auto open = doors_.file.open_lines(shard.key);
     if (!open) {
         return open.error();
     }
-    const bool is_cut_short = shard.remote_state == "expired" || shard.remote_state == "cancelled" || shard.cancel != 0;
+    // What the provider counts as done is paid for: as long as its lines are missing, the files are fetched again, and in the
+    // end somebody has to look. What it does not count was not run.
     const bool has_files = !shard.output_file.empty() || !shard.error_file.empty();
+    const bool is_paid = shard.remote_done > shard.lines - open.value();
     std::error_code ec;
-    if (open.value() > 0 && has_files && shard.fetches == 0 &&
-        (!is_cut_short || shard.remote_total > shard.lines - open.value())) {
+    if (open.value() > 0 && has_files && (is_paid || shard.remote_state == "completed") && shard.fetches < kFetchesMax &&
+        (is_paid || shard.fetches == 0)) {
         for (const auto* ending : {".out", ".err"}) {
             std::filesystem::remove(shard_file(shard, ending), ec);
         }
-        shard.fetches = 1;
+        const bool is_first = shard.fetches++ == 0;
         shard.output_offset = 0;
         shard.error_offset = 0;
         shard.state = ShardState::downloading;
-        shard.next_ns = 0;
-        return doors_.file.save(
-            shard,
-            incident(
-                shard, "missing", std::to_string(open.value()) + " lines have no result; the files are fetched once more"));
+        shard.tries = shard.fetches - 1;
+        const auto what = std::to_string(open.value()) + " lines have no result; the files are fetched again";
+        if (is_first) {
+            if (auto noted = doors_.file.note(incident(shard, "missing", what)); !noted) {
+                return noted;
+            }
+        }
+        return put_off(shard, what, is_first ? 0 : -1);
+    }
+    if (open.value() > 0 && is_paid && shard.cancel == 0) {
+        return vanish(job,
+                      shard,
+                      "the provider counts " + std::to_string(shard.remote_done) + " requests of batch " + shard.batch +
+                          " as done, but its files hold " + std::to_string(open.value()) + " lines too few");
     }
     LineResult rest;
     if (shard.remote_state == "cancelled") {
@@ -358,9 +381,68 @@ Result<void> Machine::clean(Task& task, Shard shard) {
             }
         }
     }
+    if (shard.has_twin) {
+        return find_twin(task, std::move(shard));
+    }
     shard.is_cleaned = true;
     shard.next_ns = 0;
     return doors_.file.save(shard);
+}
+
+/// A batch that was created again may have been there all the time, in no list that we have seen.
+Result<void> Machine::find_twin(Task& task, Shard shard) {
+    std::string page;
+    for (int pages = 0; pages < 20; ++pages) {
+        BatchAsk look;
+        look.step = BatchStep::list;
+        look.page_after = page;
+        const auto reply = ask(task, look, shard);
+        if (!reply) {
+            shard.is_cleaned = shard.tries >= kCleanTries;
+            return shard.is_cleaned ? doors_.file.save(shard) : Result<void>();
+        }
+        for (const auto& twin : reply->batches) {
+            if (twin.tag != shard.nonce || twin.id == shard.batch) {
+                continue;
+            }
+            if (!twin.is_terminal() && twin.state != RemoteBatch::State::cancelling) {
+                BatchAsk cancel;
+                cancel.step = BatchStep::cancel;
+                cancel.id = twin.id;
+                BatchFault fault;
+                (void)ask(task, cancel, shard, &fault);
+            }
+            if (auto noted = doors_.file.note(incident(shard,
+                                                       "orphan",
+                                                       "batch " + twin.id +
+                                                           " was created without a reply and showed up late; it is cancelled, "
+                                                           "and what it has run is paid twice"));
+                !noted) {
+                return noted;
+            }
+        }
+        page = reply->next_page;
+        if (page.empty()) {
+            break;
+        }
+    }
+    shard.is_cleaned = true;
+    shard.next_ns = 0;
+    return doors_.file.save(shard);
+}
+
+/// What only its operator can decide: the job stands still, and nothing is thrown away.
+Result<void> Machine::vanish(const JobRow& job, Shard shard, const std::string& trouble) {
+    shard.state = ShardState::vanished;
+    shard.trouble = trouble;
+    shard.next_ns = 0;
+    if (auto saved = doors_.file.save(shard, incident(shard, "vanished", trouble)); !saved) {
+        return saved;
+    }
+    return pause(job,
+                 trouble + "; `eco2 batch run` or `watch` looks again, `eco2 batch retry " + job.id +
+                     " --class vanished` sends its open requests again (they may be paid twice), `eco2 batch cancel " + job.id +
+                     "` gives them up");
 }
 
 }  // namespace eco2::batch

@@ -43,6 +43,8 @@ struct Shard {
     int polls_null = 0;          // terminal, but without the ids of its files
     int cancel = 0;              // 1: wanted, 2: sent
     bool has_stray = false;      // an upload went unclear: files of this name may be there that nobody uses
+    bool has_twin = false;       // created again: the first batch may show up yet
+    int refusals = 0;            // creations that the provider has refused for good, in a row
     bool is_cleaned = false;     // settled, and nothing of it is left with the provider
     std::int64_t since_ns = 0;   // when the present state began
     std::int64_t intent_ns = 0;  // when the intent of the present upload or create was written

@@ -17,11 +17,29 @@ constexpr std::size_t kBuildRows = 48;
 constexpr std::int64_t kClockSkewS = 300;  // between the provider's clock and ours, in look-ups
 constexpr int kPagesMax = 200;             // of a look-up; a provider that pages for ever is no proof
 constexpr int kCleanScans = 2;
-constexpr int kFileFailuresMax = 3;  // validations of whole files that fail in a row without naming a line
+constexpr int kNullPolls = 10;
+constexpr int kNullPollsOfErrors = 3;  // some servers have one file for both
+constexpr int kLineFailuresMax = 10;   // likewise, naming lines
+constexpr int kFileFailuresMax = 3;    // validations of whole files that fail in a row without naming a line
 constexpr int kTriesOfPermanent = 3;
 
 bool is_token_limit(std::string_view code) {
     return code.find("token_limit") != std::string_view::npos;
+}
+
+/// "... Limit: 90,000 enqueued tokens ...": 90000. 0: it does not say.
+std::int64_t limit_in(std::string_view message) {
+    const auto word = message.find("imit: ");
+    std::int64_t number = 0;
+    for (auto at = word == std::string_view::npos ? message.size() : word + 6; at < message.size(); ++at) {
+        const char letter = message[at];
+        if (letter >= '0' && letter <= '9' && number < 1'000'000'000'000) {
+            number = number * 10 + (letter - '0');
+        } else if (letter != ',') {
+            break;
+        }
+    }
+    return number;
 }
 
 std::string words_of(const std::vector<RemoteBatch::Fault>& faults) {
@@ -279,6 +297,7 @@ Result<void> Machine::submit(const JobRow& job, Task& task, Shard shard) {
             shard.batch = reply->batches.front().id;
             shard.remote_state = reply->batches.front().state_word;
             shard.since_ns = now_ns();
+            shard.refusals = 0;
             shard.tries = 0;
             shard.next_ns = now_ns() + std::chrono::nanoseconds(settings_.poll_min).count();
             shard.trouble.clear();
@@ -301,17 +320,8 @@ Result<void> Machine::submit(const JobRow& job, Task& task, Shard shard) {
 }
 
 Result<void> Machine::find_batch(const JobRow& job, Task& task, Shard shard) {
-    const auto& able = task.provider->capabilities();
-    if (!able.can_list || !able.has_tag) {
-        shard.state = ShardState::vanished;
-        shard.trouble = "whether the batch was created cannot be found out here";
-        if (auto saved = doors_.file.save(shard); !saved) {
-            return saved;
-        }
-        return pause(
-            job,
-            "a batch may have been created and this provider cannot say so; look in its console, then `eco2 batch retry " +
-                job.id + " --class vanished` to send it again, or cancel the job");
+    if (!task.provider->capabilities().can_list) {
+        return vanish(job, std::move(shard), "whether a batch was created cannot be found out: this provider lists none");
     }
     shard.state = ShardState::submit_ambiguous;
     std::string page;
@@ -320,12 +330,27 @@ Result<void> Machine::find_batch(const JobRow& job, Task& task, Shard shard) {
         BatchAsk look;
         look.step = BatchStep::list;
         look.page_after = page;
-        const auto reply = ask(task, look, shard);
+        BatchFault fault;
+        const auto reply = ask(task, look, shard, &fault);
         if (!reply) {
+            const bool has_none = fault.http_status == 404 || fault.http_status == 405 || fault.http_status == 501;
+            if (has_none && shard.cancel == 0) {
+                return vanish(
+                    job, std::move(shard), "whether a batch was created cannot be found out: this provider lists none");
+            }
+            if (has_none || (shard.cancel != 0 && shard.tries >= kTriesOfPermanent)) {
+                if (auto noted = doors_.file.note(incident(shard, "orphan", "a batch may be there that cannot be found"));
+                    !noted) {
+                    return noted;
+                }
+                return abandon(std::move(shard));
+            }
             return {};
         }
-        const auto found = std::find_if(
-            reply->batches.begin(), reply->batches.end(), [&](const RemoteBatch& batch) { return batch.tag == shard.nonce; });
+        // By its tag, or by the file that is nobody else's: some servers drop the one, none the other.
+        const auto found = std::find_if(reply->batches.begin(), reply->batches.end(), [&](const RemoteBatch& batch) {
+            return batch.tag == shard.nonce || (!shard.input_file.empty() && batch.input_file == shard.input_file);
+        });
         if (found != reply->batches.end()) {
             shard.state = ShardState::submitted;
             shard.batch = found->id;
@@ -358,6 +383,7 @@ Result<void> Machine::find_batch(const JobRow& job, Task& task, Shard shard) {
         shard.next_ns = 0;
         shard.tries = 0;
         shard.scans = 0;
+        shard.has_twin = true;
         return doors_.file.save(
             shard,
             incident(
@@ -432,10 +458,11 @@ Result<void> Machine::on_refused(const JobRow& job, Shard& shard, const BatchFau
     if (is_passing) {
         return put_off(shard, fault.error.detail, fault.retry_after_ms);
     }
-    // The file may have gone at the provider: it is sent anew before the job stops.
-    if (back_to == ShardState::uploaded && shard.tries < kTriesOfPermanent) {
+    // The file may have gone at the provider: it is sent anew, once, before the job stops.
+    if (back_to == ShardState::uploaded && shard.refusals++ == 0) {
         shard.state = ShardState::built;
         shard.input_file.clear();
+        shard.has_stray = true;
         return put_off(shard, fault.error.detail);
     }
     shard.trouble = fault.error.detail;
@@ -481,14 +508,7 @@ Result<void> Machine::poll(const JobRow& job, Task& task, Shard shard) {
         ++shard.scans;
         if (shard.scans >= kCleanScans &&
             now - shard.since_ns >= std::chrono::nanoseconds(settings_.visibility_grace).count()) {
-            shard.state = ShardState::vanished;
-            shard.trouble = "the provider does not know the batch " + shard.batch + " any more";
-            if (auto saved = doors_.file.save(shard, incident(shard, "vanished", shard.trouble)); !saved) {
-                return saved;
-            }
-            return pause(job,
-                         shard.trouble + "; `eco2 batch retry " + job.id +
-                             " --class vanished` sends its requests again, `eco2 batch cancel " + job.id + "` gives them up");
+            return vanish(job, std::move(shard), "the provider does not know the batch " + shard.batch + " any more");
         }
         return put_off(shard, "the provider does not know the batch yet");
     }
@@ -499,6 +519,12 @@ Result<void> Machine::poll(const JobRow& job, Task& task, Shard shard) {
     const bool has_changed = batch.state_word != shard.remote_state || batch.completed + batch.failed != shard.remote_done;
     if (shard.scans != 0 || has_changed || shard.state == ShardState::submitted) {
         shard.since_ns = now;
+    }
+    if (batch.state == RemoteBatch::State::running && shard.remote_state != batch.state_word) {
+        task.validation_failures = 0;
+        if (auto grown = on_accepted(job, shard); !grown) {
+            return grown;
+        }
     }
     shard.state = ShardState::running;
     shard.scans = 0;
@@ -527,25 +553,23 @@ Result<void> Machine::on_terminal(const JobRow& job, Task& task, Shard shard, co
     shard.error_file = batch.error_file;
     // Providers have been seen to say "completed" a moment before they name the files.
     const bool misses_output = batch.completed > 0 && batch.output_file.empty();
-    const bool misses_errors = batch.failed > 0 && batch.error_file.empty() && batch.state == RemoteBatch::State::completed;
     const bool misses_all = batch.output_file.empty() && batch.error_file.empty() && batch.total != 0 &&
                             batch.state == RemoteBatch::State::completed;
-    if (misses_output || misses_errors || misses_all) {
-        const bool has_waited =
-            now_ns() - shard.since_ns >= std::chrono::nanoseconds(settings_.visibility_grace).count() && shard.polls_null >= 10;
-        if (!has_waited) {
-            ++shard.polls_null;
-            shard.trouble = "the batch is over, but its files are not named yet";
-            shard.next_ns = now_ns() + std::chrono::nanoseconds(settings_.poll_min).count();
-            return doors_.file.save(shard);
-        }
-        if (auto noted = doors_.file.note(
-                incident(shard,
-                         "no_files",
-                         "the batch is over with " + std::to_string(batch.completed) + " answers, but names no file for them"));
-            !noted) {
-            return noted;
-        }
+    const bool misses_errors = batch.failed > 0 && batch.error_file.empty() && batch.state == RemoteBatch::State::completed;
+    const bool has_waited = shard.polls_null >= kNullPolls &&
+                            now_ns() - shard.since_ns >= std::chrono::nanoseconds(settings_.visibility_grace).count();
+    if (((misses_output || misses_all) && !has_waited) || (misses_errors && shard.polls_null < kNullPollsOfErrors)) {
+        ++shard.polls_null;
+        shard.trouble = "the batch is over, but its files are not named yet";
+        shard.next_ns = now_ns() + std::chrono::nanoseconds(settings_.poll_min).count();
+        return doors_.file.save(shard);
+    }
+    // What was done is paid for: it is not asked for again because its file is late.
+    if ((misses_output || misses_all) && shard.cancel == 0) {
+        return vanish(job,
+                      std::move(shard),
+                      "batch " + shard.batch + " is over with " + std::to_string(std::max<std::int64_t>(batch.completed, 0)) +
+                          " answers, but names no file for them");
     }
     shard.state = ShardState::downloading;
     shard.tries = 0;
@@ -573,6 +597,18 @@ std::int64_t Machine::sent_line(const Shard& shard, std::int64_t file_line) cons
     return 0;
 }
 
+/// A batch that was taken shows that there is room: a learned limit grows again.
+Result<void> Machine::on_accepted(const JobRow& job, const Shard& shard) {
+    auto queue = doors_.file.queue(job.provider, shard.model);
+    if (!queue || queue.value().tokens_max == 0) {
+        return queue ? Result<void>() : queue.error();
+    }
+    queue.value().tokens_max = std::max(queue.value().tokens_max, shard.tokens) * 3 / 2;
+    queue.value().refusals = 0;
+    queue.value().next_ns = 0;
+    return doors_.file.set_queue(job.provider, shard.model, queue.value());
+}
+
 /// Nothing was run and nothing billed: the file was refused as a whole.
 Result<void> Machine::on_invalid(const JobRow& job, Task& task, Shard shard, const RemoteBatch& batch) {
     const auto now = now_ns();
@@ -596,7 +632,10 @@ Result<void> Machine::on_invalid(const JobRow& job, Task& task, Shard shard, con
         }
         // Alone in the queue and still too much: half of it, next time.
         auto& learned = queue.value();
-        const auto fits = enqueued > 0 ? enqueued + shard.tokens - 1 : std::max<std::int64_t>(shard.tokens / 2, 1);
+        const auto told = limit_in(limit->message);
+        const auto fits = told > 0 && told < enqueued + shard.tokens ? told
+                          : enqueued > 0                             ? enqueued + shard.tokens - 1
+                                                                     : std::max<std::int64_t>(shard.tokens / 2, 1);
         learned.tokens_max = learned.tokens_max > 0 ? std::min(learned.tokens_max, fits) : fits;
         learned.next_ns =
             now + std::chrono::nanoseconds(back_off(settings_.retry_base, settings_.poll_max, learned.refusals, 0)).count();
@@ -609,27 +648,43 @@ Result<void> Machine::on_invalid(const JobRow& job, Task& task, Shard shard, con
         }
         return doors_.file.give_back(shard);
     }
-    const auto named = std::find_if(batch.faults.begin(), batch.faults.end(), [&](const RemoteBatch::Fault& fault) {
-        return fault.line > 0 && fault.line <= shard.lines;
-    });
     if (auto noted = doors_.file.note(incident(shard, "invalid", shard.trouble)); !noted) {
         return noted;
     }
-    if (named != batch.faults.end()) {
-        LineResult bad;
-        bad.outcome = LineResult::Outcome::failed;
-        bad.error = info(Errc::provider_rejected).name;
-        bad.detail = shorten(named->code + ": " + named->message, 500);
-        bad.retry = RetryClass::fix_body;
-        return doors_.file.give_back(shard, sent_line(shard, named->line), bad);
+    const bool is_money = std::any_of(batch.faults.begin(), batch.faults.end(), [](const RemoteBatch::Fault& fault) {
+        return fault.code.find("billing") != std::string::npos || fault.code.find("insufficient_quota") != std::string::npos;
+    });
+    if (is_money) {
+        if (auto paused = pause(job, "the provider asks for money: " + shard.trouble + "; mend it and run again"); !paused) {
+            return paused;
+        }
+        return doors_.file.give_back(shard);
     }
-    if (++task.validation_failures >= kFileFailuresMax) {
+    std::vector<LineResult> bad;
+    for (const auto& fault : batch.faults) {
+        if (fault.line <= 0 || fault.line > shard.lines) {
+            continue;
+        }
+        LineResult result;
+        result.line = sent_line(shard, fault.line);
+        result.outcome = LineResult::Outcome::failed;
+        result.error = info(Errc::provider_rejected).name;
+        result.detail = shorten(fault.code + ": " + fault.message, 500);
+        result.retry = RetryClass::fix_body;
+        bad.push_back(std::move(result));
+    }
+    // Each further file costs a validation of minutes: a provider that finds one fault after another is not fed for ever.
+    const bool is_enough = ++task.validation_failures >= (bad.empty() ? kFileFailuresMax : kLineFailuresMax);
+    if (is_enough) {
         task.validation_failures = 0;
-        if (auto paused = pause(job, "the provider refuses the file of requests: " + shard.trouble); !paused) {
+        if (auto paused = pause(job,
+                                "the provider refuses one file of requests after the other: " + shard.trouble +
+                                    "; mend the items, or run again to go on");
+            !paused) {
             return paused;
         }
     }
-    return doors_.file.give_back(shard);
+    return doors_.file.give_back(shard, bad);
 }
 
 }  // namespace eco2::batch

@@ -55,26 +55,36 @@ int exit_of(const batch::JobRow& job) {
     return job.state == batch::JobState::done && job.items_failed == 0 ? kOk : kFailed;
 }
 
+/// Of a pipeline that is not loaded the planner says so.
+bool knows_language(Opened& opened, const BatchOptions& options) {
+    const auto context = opened.host->pipeline(options.pipeline);
+    return context == nullptr || context->pipeline->language(options.language) == options.language;
+}
+
 void print_end(const CommonOptions& common, const batch::JobRow& job) {
     if (common.is_json) {
         return;
     }
-    std::printf("job %s: %s; %lld items done, %lld failed, %s USD booked\nresults: %s/results.jsonl\n",
-                job.id.c_str(),
-                std::string(batch::name_of(job.state)).c_str(),
-                static_cast<long long>(job.items_done),
-                static_cast<long long>(job.items_failed),
-                batch::usd_text(job.money.booked).c_str(),
-                job.output.c_str());
+    // Where the output is no terminal it is JSON lines, and stays that.
+    auto* out = isatty(STDOUT_FILENO) == 1 ? stdout : stderr;
+    std::fprintf(out,
+                 "job %s: %s; %lld items done, %lld failed, %s USD booked\nresults: %s/results.jsonl\n",
+                 job.id.c_str(),
+                 std::string(batch::name_of(job.state)).c_str(),
+                 static_cast<long long>(job.items_done),
+                 static_cast<long long>(job.items_failed),
+                 batch::usd_text(job.money.booked).c_str(),
+                 job.output.c_str());
     if (job.items_failed > 0) {
-        std::printf("why they failed: eco2 batch report %s\n", job.id.c_str());
+        std::fprintf(out, "why they failed: eco2 batch report %s\n", job.id.c_str());
     }
 }
 
 }  // namespace
 
 int fail_with(const Error& error) {
-    print_error(error);
+    // The table's second line is for HTTP's clients where the message itself says what to do here.
+    std::fprintf(stderr, "eco2: %s\n", error.text().c_str());
     return exit_of(error);
 }
 
@@ -150,6 +160,12 @@ Result<batch::PlanRequest> plan_request(Opened& opened, const BatchOptions& opti
     request.columns = {
         options.id_column, options.photo_column, options.url_column, options.question_column, options.user_column, {}, {}};
     request.is_new = options.is_new;
+    if (!options.language.empty() && !knows_language(opened, options)) {
+        return fail(Errc::invalid_field, "pipeline \"" + options.pipeline + "\" does not speak \"" + options.language + "\"");
+    }
+    if (std::isnan(options.cap_usd)) {
+        return fail(Errc::invalid_field, "--cap-usd must be a sum of money");
+    }
     const double cap = options.cap_usd < 0 ? config->batch.cost_cap_usd : options.cap_usd;
     request.cap_picousd = static_cast<std::int64_t>(std::llround(cap * kPicousdPerUsd));
     request.pilot = options.pilot < 0 ? static_cast<std::int64_t>(config->batch.pilot_items) : options.pilot;
@@ -235,10 +251,8 @@ Result<batch::Planner::Planned> plan(const CommonOptions& common,
                 return set.error();
             }
         }
-        if (job.state == batch::JobState::paused) {
-            if (auto reopened = file.reopen(job.id); !reopened) {
-                return reopened.error();
-            }
+        if (auto again = take_up(file, job); !again) {
+            return again.error();
         }
     } else if (auto known = check_prices(opened, request.cap_picousd, job.provider, job.model); !known) {
         (void)file.ask_cancel(job.id);
@@ -250,6 +264,16 @@ Result<batch::Planner::Planned> plan(const CommonOptions& common,
     return planned;
 }
 
+Result<void> take_up(batch::JobFile& file, const batch::JobRow& job) {
+    if (job.state == batch::JobState::paused) {
+        return file.reopen(job.id);
+    }
+    std::error_code ec;
+    const bool is_ended = job.state == batch::JobState::done || job.state == batch::JobState::cancelled;
+    const bool has_results = std::filesystem::exists(std::filesystem::path(job.output) / "results.jsonl", ec);
+    return is_ended && !has_results ? file.ask_export(job.id) : Result<void>();
+}
+
 bool is_over(const batch::JobRow& job) {
     return (job.state == batch::JobState::done || job.state == batch::JobState::cancelled) && job.is_exported;
 }
@@ -257,7 +281,8 @@ bool is_over(const batch::JobRow& job) {
 int follow(const CommonOptions& common, Opened& opened, const std::string& id, bool until_submitted) {
     auto worker = opened.batch->start_worker();
     auto& file = opened.batch->file();
-    batch::ProgressOutput output(stdout, common.is_json);
+    // `submit` gives its id on stdout, and nothing else.
+    batch::ProgressOutput output(until_submitted ? stderr : stdout, common.is_json);
     batch::AskOnStop ask(STDIN_FILENO, stderr);
     for (;;) {
         auto job = find_job(file, id);
@@ -275,6 +300,18 @@ int follow(const CommonOptions& common, Opened& opened, const std::string& id, b
             output.end(progress.value());
             print_end(common, job.value());
             return exit_of(job.value());
+        }
+        const bool is_stuck = (job.value().state == batch::JobState::done || job.value().state == batch::JobState::cancelled) &&
+                              job.value().reason.starts_with("the results cannot be written") &&
+                              job.value().reason.find("No space left") == std::string::npos;
+        if (is_stuck) {
+            output.end(progress.value());
+            std::fprintf(stderr,
+                         "eco2: job %s: %s; mend it and run again, or `eco2 batch results %s --output DIR`\n",
+                         id.c_str(),
+                         job.value().reason.c_str(),
+                         id.c_str());
+            return kFailed;
         }
         if (job.value().state == batch::JobState::paused) {
             const bool is_quiet =

@@ -62,6 +62,9 @@ Result<batch::Planner::Planned> plan(const CommonOptions& common,
                                      const BatchOptions& options,
                                      const batch::PlanRequest& request);
 
+/// What running a known job again means: a paused one goes on, one whose results are gone or could not be written gets them.
+/// Errors: store_failed.
+Result<void> take_up(batch::JobFile& file, const batch::JobRow& job);
 bool is_over(const batch::JobRow& job);
 /// Shows a job until it is over, it stands still for its operator, or somebody wants to leave. The exit code.
 int follow(const CommonOptions& common, Opened& opened, const std::string& id, bool until_submitted = false);

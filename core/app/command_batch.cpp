@@ -93,6 +93,9 @@ int batch_watch(const CommonOptions& common, const BatchOptions& options) {
     if (!job) {
         return fail_with(job.error());
     }
+    if (auto again = take_up(opened.value().batch->file(), job.value()); !again) {
+        return fail_with(again.error());
+    }
     return follow(common, opened.value(), job.value().id);
 }
 
@@ -211,10 +214,16 @@ int batch_retry(const CommonOptions& common, const BatchOptions& options) {
     if (!changed) {
         return fail_with(changed.error());
     }
+    if (changed.value() == 0 &&
+        std::find(options.classes.begin(), options.classes.end(), "vanished") == options.classes.end()) {
+        return fail_with(
+            fail(Errc::not_found,
+                 "no failed item of job " + options.job + " fits; `eco2 batch report " + options.job + "` lists them"));
+    }
     if (common.is_json) {
         std::printf("%s\n", batch::JsonObject().text("job", options.job).number("items", changed.value()).done().c_str());
     } else {
-        std::printf("%s go again; `eco2 batch watch %s` follows\n",
+        std::printf("%s to go again; `eco2 batch watch %s` follows\n",
                     batch::count_text(changed.value(), "item").c_str(),
                     options.job.c_str());
     }

@@ -5,6 +5,9 @@
 #include "eco2/plugin/json.hpp"
 #include "eco2/plugin/upstream_errors.hpp"
 
+#include <cmath>
+#include <cstdint>
+
 namespace eco2::openai {
 
 using plugin::FinishReason;
@@ -66,7 +69,12 @@ std::optional<plugin::Usage> read_usage(const boost::json::value& completion) {
         return std::nullopt;
     }
     const auto count = [](const boost::json::value* in, std::string_view name) {
-        return json_integer(json_member(in, name)).value_or(-1);
+        const auto* const found = json_member(in, name);
+        // Servers whose language knows one kind of number send 3328.0.
+        if (found != nullptr && found->is_double() && found->get_double() >= 0 && found->get_double() < 1e15) {
+            return std::int64_t{std::llround(found->get_double())};
+        }
+        return json_integer(found).value_or(-1);
     };
     plugin::Usage usage;
     usage.input_tokens = count(told, "prompt_tokens");
