@@ -146,7 +146,8 @@ Result<batch::JobRow> find_job(batch::JobFile& file, const std::string& id) {
 
 Result<batch::PlanRequest> plan_request(Opened& opened, const BatchOptions& options) {
     const auto config = opened.host->config();
-    auto provider = batch::batch_provider_of(*opened.host, options.provider);
+    auto provider =
+        options.is_live ? Result<std::string>(std::string()) : batch::batch_provider_of(*opened.host, options.provider);
     if (!provider) {
         return provider.error();
     }
@@ -154,11 +155,17 @@ Result<batch::PlanRequest> plan_request(Opened& opened, const BatchOptions& opti
     request.input = options.input;
     request.output = options.output;
     request.provider = provider.value();
+    request.is_live = options.is_live;
     request.pipeline = options.pipeline;
     request.model = options.model;
     request.language = options.language;
-    request.columns = {
-        options.id_column, options.photo_column, options.url_column, options.question_column, options.user_column, {}, {}};
+    request.columns = {options.id_column,
+                       options.photo_column,
+                       options.url_column,
+                       options.question_column,
+                       options.user_column,
+                       {},
+                       options.label_column};
     request.is_new = options.is_new;
     if (!options.language.empty() && !knows_language(opened, options)) {
         return fail(Errc::invalid_field, "pipeline \"" + options.pipeline + "\" does not speak \"" + options.language + "\"");

@@ -21,8 +21,9 @@ struct BatchOptions {
     std::string deadline_action;
     std::int64_t pilot = -1;  // below 0: the configuration's
     bool is_new = false;
+    bool is_live = false;  // asked over the routes: no provider with a Batch API is needed
     // columns of a CSV, or keys of JSONL
-    std::string id_column, photo_column, url_column, question_column, user_column;
+    std::string id_column, photo_column, url_column, question_column, user_column, label_column;
     // of one job
     std::string job;  // empty: the only one, or all
     std::vector<std::string> classes;
@@ -30,6 +31,13 @@ struct BatchOptions {
     bool is_supervised = false;
 };
 
+struct EvalOptions {
+    BatchOptions items;
+    std::vector<std::string> models;  // empty: the pipeline's first
+    bool is_batch = false;            // false: live
+};
+
+int evaluate(const CommonOptions& common, const EvalOptions& options);
 int batch_estimate(const CommonOptions& common, const BatchOptions& options);
 int batch_run(const CommonOptions& common, const BatchOptions& options);
 int batch_submit(const CommonOptions& common, const BatchOptions& options);

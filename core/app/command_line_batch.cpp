@@ -8,13 +8,11 @@ namespace {
 
 using Options = std::shared_ptr<BatchOptions>;
 
-void add_input(CLI::App& command, BatchOptions& options) {
-    command.add_option("input", options.input, "A folder or a quoted glob of photos, a CSV, JSONL, or OpenAI's batch JSONL")
-        ->required();
+/// How items are read, and where they go.
+void add_items(CLI::App& command, BatchOptions& options) {
     command.add_option(
         "--provider", options.provider, "Plugin instance with a Batch API (default: batch.provider, or the only one)");
     command.add_option("--pipeline", options.pipeline, "Whose stages the items go through")->capture_default_str();
-    command.add_option("--model", options.model, "One of the pipeline's models");
     command.add_option("--language", options.language, "ko or en; of items that say none");
     command.add_option(
         "--id-column", options.id_column, "Where a CSV or JSONL has other names than id, image, image_url, question, user_id");
@@ -22,6 +20,13 @@ void add_input(CLI::App& command, BatchOptions& options) {
     command.add_option("--url-column", options.url_column, "");
     command.add_option("--question-column", options.question_column, "");
     command.add_option("--user-column", options.user_column, "");
+}
+
+void add_input(CLI::App& command, BatchOptions& options) {
+    command.add_option("input", options.input, "A folder or a quoted glob of photos, a CSV, JSONL, or OpenAI's batch JSONL")
+        ->required();
+    command.add_option("--model", options.model, "One of the pipeline's models");
+    add_items(command, options);
 }
 
 void add_job(CLI::App& command, BatchOptions& options) {
@@ -58,6 +63,38 @@ void add_common(CLI::App& command, CommonOptions& common) {
 
 void add_json(CLI::App& command, CommonOptions& common) {
     command.add_flag("--json", common.is_json, "Output for scripts");
+}
+
+void add_eval(CLI::App& app, CommonOptions& common, int& exit_code) {
+    auto* command = app.add_subcommand(
+        "eval", "How right, how expensive and how slow models and prompts are on items whose class is known");
+    auto options = std::make_shared<EvalOptions>();
+    auto& items = options->items;
+    items.output = "eval";
+    add_common(*command, common);
+    add_json(*command, common);
+    command
+        ->add_option(
+            "input", items.input, "A CSV or JSONL: image or image_url, and label: \"major/middle/minor\" or a beginning of it")
+        ->required();
+    command->add_option("--model", options->models, "One of the pipeline's models, or several (default: its first)")
+        ->delimiter(',');
+    auto* batch = command->add_flag(
+        "--batch", options->is_batch, "As jobs over a Batch API, at half the price; an item's time is its job's");
+    command->add_flag("--live")
+        ->description("Now, over the routes, batch.live_concurrency items at once (default)")
+        ->excludes(batch);
+    add_items(*command, items);
+    command->get_option("--provider")->needs(batch);
+    command->add_option("--label-column", items.label_column, "Where it has another name than label");
+    command->add_option("--output", items.output, "Folder for eval.jsonl, and for the jobs' results")->capture_default_str();
+    command->add_option("--cap-usd", items.cap_usd, "What it may cost: live in all, as a job each model; 0: no cap")
+        ->check(CLI::Range(0.0, 1'000'000.0));
+    command->footer(
+        "Nobody is rewarded. Exit codes: 0 all items ran, whatever they were answered, 1 some did not.\n"
+        "Example:\n  eco2 eval labelled.csv --model gpt-5.2,gpt-5.2-mini --cap-usd 2\n"
+        "  eco2 eval labelled.csv --batch --output eval    # again after a change of prompts: only what has changed is asked");
+    command->callback([&common, &exit_code, options] { exit_code = evaluate(common, *options); });
 }
 
 void add_batch(CLI::App& app, CommonOptions& common, int& exit_code) {

@@ -292,6 +292,7 @@ int main(int argc, char** argv) {
         add_serve(app, common, exit_code);
         add_scan(app, common, exit_code);
         eco2::app::add_batch(app, common, exit_code);
+        eco2::app::add_eval(app, common, exit_code);
         add_config(app, common, exit_code);
         add_rules(app, common, exit_code);
         add_reload(app, common, exit_code);
