@@ -213,7 +213,10 @@ Result<bool> Machine::work_on(const JobRow& job, const std::vector<Shard>& shard
         }
     }
     if (job.state == JobState::open && job.deadline_ns != 0 && !job.is_past_deadline && now_ns() >= job.deadline_ns) {
-        return meet_deadline(job, made, shards);
+        return meet_deadline(job, shards);
+    }
+    if (job.state == JobState::open && job.is_past_deadline && job.deadline_action == "stop") {
+        return begin_cancel(job, shards, "the deadline is over; what was answered is kept");
     }
     if (may_cut) {
         auto cut_one = cut(job, made, shards, next_ns);
@@ -549,11 +552,15 @@ Result<void> Machine::abandon(Shard shard) {
 }
 
 Result<bool> Machine::begin_cancel(const JobRow& job, const std::vector<Shard>& shards, const std::string& reason) {
+    // The shards first: once the job is being cancelled, nobody comes here again.
+    if (auto wanted = want_cancel(shards); !wanted) {
+        return wanted;
+    }
+    fail_point("cancel.asked");
     if (auto set = doors_.file.set_job(job.key, JobState::cancelling, reason); !set) {
         return set.error();
     }
-    fail_point("cancel.asked");
-    return want_cancel(shards);
+    return true;
 }
 
 /// What is with the provider is called back; what was done there is fetched all the same.
@@ -571,15 +578,16 @@ Result<bool> Machine::want_cancel(const std::vector<Shard>& shards) {
     return true;
 }
 
-Result<bool> Machine::meet_deadline(const JobRow& job, Task&, const std::vector<Shard>& shards) {
+/// What is with the provider first: a deadline that has been written down is not met again.
+Result<bool> Machine::meet_deadline(const JobRow& job, const std::vector<Shard>& shards) {
+    if (auto wanted = want_cancel(shards); !wanted) {
+        return wanted;
+    }
     if (auto set = doors_.file.set_past_deadline(job.key); !set) {
         return set.error();
     }
     doors_.log.warn("batch deadline", {{"job", job.id}, {"action", job.deadline_action}});
-    if (job.deadline_action == "stop") {
-        return begin_cancel(job, shards, "the deadline is over; what was answered is kept");
-    }
-    return want_cancel(shards);
+    return true;
 }
 
 /// What the provider did not get to before the deadline is asked live, a few at a time, within the cap.

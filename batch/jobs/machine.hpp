@@ -96,7 +96,7 @@ private:
     Result<bool> finish(const JobRow& job, Task& task, const std::vector<Shard>& shards, std::int64_t& next_ns);
     Result<bool> begin_cancel(const JobRow& job, const std::vector<Shard>& shards, const std::string& reason);
     Result<bool> want_cancel(const std::vector<Shard>& shards);
-    Result<bool> meet_deadline(const JobRow& job, Task& task, const std::vector<Shard>& shards);
+    Result<bool> meet_deadline(const JobRow& job, const std::vector<Shard>& shards);
     Result<bool> live(const JobRow& job, Task& task);
 
     /// One step of a shard that is due.

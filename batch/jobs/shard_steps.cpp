@@ -484,8 +484,9 @@ Result<void> Machine::send_cancel(Task& task, Shard shard) {
     BatchFault fault;
     const auto reply = ask(task, call, shard, &fault);
     fail_point("cancel.sent");
-    // A batch that is over cannot be cancelled: the next poll says so.
-    if (!reply && !fault.is_proof_of_nothing) {
+    // A batch that is over cannot be cancelled, which some call a conflict: the next poll says so.
+    constexpr int kConflict = 409;
+    if (!reply && !fault.is_proof_of_nothing && fault.http_status != kConflict) {
         return {};
     }
     shard.cancel = 2;

@@ -27,5 +27,55 @@ TEST_F(BatchKill, after_a_lost_reply_and_again_after_its_batch_was_found) {
     EXPECT_TRUE(kill_at("reconcile.after", kLostCreate));
 }
 
+/// A job whose batch takes an hour, and is not to take it.
+class BatchCancel : public BatchKill {
+protected:
+    void SetUp() override {
+        write_items(kItems);
+        start_batch_fake(R"("in_progress_ms":3600000)");
+    }
+    std::string submit(const Arguments& more = {}) {
+        auto arguments = job_arguments();
+        arguments[1] = "submit";
+        arguments.insert(arguments.end(), more.begin(), more.end());
+        const auto left = run(arguments);
+        EXPECT_EQ(left.exit_code, 0) << left;
+        const auto begin = left.out.find(R"("job":")") + 7;
+        return left.out.substr(begin, left.out.find('"', begin) - begin);
+    }
+    Ended die_at(const std::string& point, const Arguments& arguments) {
+        environment["ECO2_FAIL_POINT"] = point;
+        auto died = batch(arguments);
+        environment.erase("ECO2_FAIL_POINT");
+        EXPECT_EQ(died.exit_code, -SIGKILL) << died;
+        return died;
+    }
+    void expect_called_back(const std::string& job, std::string_view state) {
+        const auto ended = batch({"watch", job});
+        EXPECT_EQ(ended.exit_code, 1) << ended;
+        EXPECT_TRUE(ended.shows("\"state\":\"" + std::string(state) + "\"")) << ended;
+        EXPECT_GE(asked("batch.cancel"), 1);
+        EXPECT_EQ(get_fake("/v1/batches").at("data").at(0).at("status"), "cancelled");
+        expect_all_is_in_order(bill().at("total").at("executed").to_number<std::int64_t>());
+    }
+};
+
+TEST_F(BatchCancel, that_is_killed_halfway_is_carried_on) {
+    for (const auto* point : {"cancel.asked", "cancel.sent"}) {
+        SCOPED_TRACE(point);
+        reset_fake();
+        forget();
+        const auto job = submit();
+        die_at(point, {"cancel", job});
+        expect_called_back(job, "cancelled");
+    }
+}
+
+TEST_F(BatchCancel, by_a_deadline_that_is_killed_halfway_is_carried_on) {
+    const auto job = submit({"--deadline", "1s"});
+    die_at("cancel.asked", {"watch", job});
+    expect_called_back(job, "done");
+}
+
 }  // namespace
 }  // namespace eco2::test

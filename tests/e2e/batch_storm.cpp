@@ -27,7 +27,6 @@ constexpr std::array kFaults = {
     R"({"on":"upload","fault":"reset"})",
     R"({"on":"content","fault":"half_body"})",
     R"({"on":"content","fault":"status","status":503})",
-    R"({"on":"content","fault":"truncate","last_bytes":40})",
     R"({"on":"retrieve","fault":"lost_reply"})",
     R"({"on":"retrieve","fault":"status","status":500})",
     R"({"on":"retrieve","fault":"not_found","for_ms":300,"times":1})",
