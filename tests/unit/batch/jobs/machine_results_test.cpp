@@ -1,0 +1,223 @@
+#include "machine_bench.hpp"
+
+#include <sys/resource.h>
+
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <fstream>
+#include <iterator>
+
+/// T10 to T13: result files as they should not be.
+namespace eco2::batch {
+namespace {
+
+/// What a job comes to where nothing goes wrong.
+std::string honest_rows(int requests) {
+    Bench bench;
+    const auto job = bench.planned(bench.requests(requests));
+    bench.run();
+    return bench.rows(job);
+}
+
+struct Flawed {
+    const char* name;
+    const char* faults;
+    int requests;
+    const char* incident;  // that is told; empty: none
+    int count;
+    bool is_booked;     // else lines were billed that never came
+    bool is_paid_once;  // else some were asked for again
+};
+
+class MachineResults : public ::testing::TestWithParam<Flawed> {};
+
+TEST_P(MachineResults, are_told_by_id_and_each_item_gets_its_own) {
+    const auto& flaw = GetParam();
+    Bench bench;
+    ASSERT_TRUE(bench.fake.behave(std::string(R"({"batch":{"faults":[)") + flaw.faults + "]}}"));
+    const auto job = bench.planned(bench.requests(flaw.requests));
+    bench.run();
+    EXPECT_EQ(bench.job(job.id).state, JobState::done);
+    EXPECT_EQ(bench.job(job.id).items_failed, 0);
+    EXPECT_EQ(bench.rows(job), honest_rows(flaw.requests));
+    if (*flaw.incident != '\0') {
+        EXPECT_EQ(bench.incidents(job, flaw.incident), flaw.count);
+    } else {
+        EXPECT_EQ(bench.number("SELECT count(*) FROM incidents"), 0);
+    }
+    Bench::Expected expected;
+    expected.is_bill_booked = flaw.is_booked;
+    expected.is_paid_once = flaw.is_paid_once;
+    bench.check(expected);
+    EXPECT_EQ(bench.fake.faults_left(), 0U);
+}
+
+INSTANTIATE_TEST_SUITE_P(
+    T10_T11_T13,
+    MachineResults,
+    ::testing::Values(
+        Flawed{"crlf", R"({"fault":"crlf"})", 5, "", 0, true, true},
+        Flawed{"no_final_newline", R"({"fault":"no_final_newline"})", 5, "", 0, true, true},
+        Flawed{"blank_line", R"({"fault":"blank_line","line":2})", 5, "", 0, true, true},
+        Flawed{"crlf_and_blank", R"({"fault":"crlf"},{"fault":"blank_line","line":1},{"fault":"no_final_newline"})", 5, "", 0, true, true},
+        Flawed{"duplicate", R"({"fault":"duplicate_line","line":2})", 5, "duplicate", 1, true, true},
+        Flawed{"conflicting", R"({"fault":"duplicate_line","line":2,"conflicting":true})", 5, "conflicting", 1, true, true},
+        Flawed{"unknown_id", R"({"fault":"unknown_line","line":3,"count":2})", 5, "unknown_id", 2, true, true},
+        // Read twice, as its answer may be behind a cut; then the request is asked for again, and what was billed is told.
+        Flawed{"without_id", R"({"fault":"line_without_id","line":2})", 5, "no_id", 2, false, false},
+        Flawed{"dropped", R"({"fault":"drop_line","line":2})", 5, "lost", 1, false, false},
+        Flawed{"null_output_for_three_polls", R"({"fault":"null_output","polls":3})", 5, "", 0, true, true},
+        Flawed{"empty_ids_for_three_polls", R"({"fault":"empty_ids","polls":3})", 5, "", 0, true, true},
+        Flawed{"null_output_for_ever", R"({"fault":"null_output","polls":0})", 5, "no_files", 1, false, false},
+        Flawed{"only_errors", R"({"fault":"only_errors"})", 5, "", 0, true, true},
+        Flawed{"cut_download", R"({"on":"content","fault":"half_body","times":3})", 5, "", 0, true, true},
+        Flawed{"silent_download", R"({"on":"content","fault":"silence"})", 5, "", 0, true, true},
+        Flawed{"unknown_content_for_a_minute", R"({"on":"content","fault":"not_found","times":3})", 5, "", 0, true, true}),
+    [](const auto& made) { return std::string(made.param.name); });
+
+TEST(MachineResults, what_a_batch_was_billed_and_never_told_is_shown_as_unexplained) {
+    Bench bench;
+    ASSERT_TRUE(bench.fake.behave(R"({"batch":{"faults":[{"fault":"drop_line","line":2}]}})"));
+    const auto job = bench.planned(bench.requests(5));
+    bench.run();
+    const auto unexplained = bench.number("SELECT sum(unexplained) FROM shards");
+    EXPECT_GT(unexplained, 0);
+    EXPECT_EQ(bench.job(job.id).money.booked + unexplained, bench.fake.cost_picousd());
+}
+
+TEST(MachineResults, T10_cut_at_every_byte_of_the_last_three_lines_are_fetched_again) {
+    std::string whole;
+    std::size_t tail = 0;
+    {
+        Bench bench;
+        ASSERT_TRUE(bench.fake.behave(R"({"batch":{"shuffle":false}})"));
+        bench.planned(bench.requests(5));
+        bench.wire.after = [&](const std::string& step, int, WireResult&) {
+            if (step == "content" && whole.empty()) {
+                for (const auto& entry : std::filesystem::directory_iterator(bench.data_dir() / "batch" / "shards")) {
+                    if (entry.path().extension() == ".out") {
+                        std::ifstream in(entry.path(), std::ios::binary);
+                        whole.assign(std::istreambuf_iterator<char>(in), {});
+                    }
+                }
+            }
+        };
+        bench.run();
+        ASSERT_EQ(std::count(whole.begin(), whole.end(), '\n'), 5);
+        auto at = whole.size() - 1;
+        for (int line = 0; line < 3; ++line) {
+            at = whole.rfind('\n', at - 1);
+        }
+        tail = whole.size() - at - 1;
+    }
+    // Each byte of the first of them would be three times as many runs; a step of a prime passes every kind of place.
+    const auto rows = honest_rows(5);
+    for (std::size_t missing = 1; missing <= tail; missing += missing < 300 ? 1 : 37) {
+        SCOPED_TRACE(missing);
+        Bench bench;
+        ASSERT_TRUE(bench.fake.behave(R"({"batch":{"shuffle":false,"faults":[{"on":"content","fault":"truncate","last_bytes":)" +
+                                      std::to_string(missing) + "}]}}"));
+        const auto job = bench.planned(bench.requests(5));
+        bench.run();
+        ASSERT_EQ(bench.job(job.id).state, JobState::done);
+        ASSERT_EQ(bench.rows(job), rows);
+        bench.check();
+        // Without its line end the last line is still a line.
+        ASSERT_EQ(bench.incidents(job, "missing"), missing == 1 ? 0 : 1);
+        ASSERT_EQ(bench.fake.batch_ids().size(), 1U);
+    }
+}
+
+TEST(MachineResults, T10_a_line_of_40_MB_is_taken_in_bounded_memory) {
+    Bench bench;
+    ASSERT_TRUE(bench.fake.behave(
+        R"({"batch":{"faults":[{"fault":"lines","shares":{"huge":1},"bytes":40000000}]}})"));
+    const auto job = bench.planned(bench.requests(2));
+    rusage before{};
+    ::getrusage(RUSAGE_SELF, &before);
+    bench.run();
+    rusage after{};
+    ::getrusage(RUSAGE_SELF, &after);
+    EXPECT_EQ(bench.job(job.id).state, JobState::done);
+    Bench::Expected expected;
+    expected.is_paid_once = false;
+    bench.check(expected);
+    // The fake holds one of them too.
+    EXPECT_LT(after.ru_maxrss - before.ru_maxrss, 900 * 1024);
+}
+
+TEST(MachineResults, T12_answers_that_changed_places_are_noticed_and_asked_for_again) {
+    Bench honest;
+    const auto honest_job = honest.planned(honest.scans(6));
+    honest.run();
+
+    Bench bench;
+    ASSERT_TRUE(bench.fake.behave(R"({"batch":{"faults":[{"fault":"swap_answers","line":2}]}})"));
+    const auto job = bench.planned(bench.scans(6));
+    bench.run();
+    EXPECT_EQ(bench.job(job.id).state, JobState::done);
+    EXPECT_EQ(bench.incidents(job, "swapped"), 2);
+    EXPECT_EQ(bench.number("SELECT count(*) FROM lines WHERE outcome = 5"), 2);
+    EXPECT_EQ(bench.rows(job), honest.rows(honest_job));
+    Bench::Expected expected;
+    expected.is_paid_once = false;
+    bench.check(expected);
+    EXPECT_EQ(bench.fake.executed(), bench.number("SELECT count(*) FROM work") + 2);
+}
+
+TEST(MachineResults, T12_without_the_echo_nothing_tells) {
+    Bench bench;
+    bench.settings.has_echo = false;
+    ASSERT_TRUE(bench.fake.behave(R"({"batch":{"faults":[{"fault":"swap_answers","line":2}]}})"));
+    const auto job = bench.planned(bench.scans(6));
+    bench.run();
+    EXPECT_EQ(bench.incidents(job, "swapped"), 0);
+    bench.check();
+}
+
+TEST(MachineResults, failing_lines_are_told_apart) {
+    Bench bench;
+    bench.settings.attempts = 2;
+    bench.settings.content_attempts = 2;
+    ASSERT_TRUE(bench.fake.behave(R"({"batch":{"faults":[{"fault":"lines","times":0,)"
+                                  R"("shares":{"429":0.15,"500":0.15,"image_timeout":0.1,"length":0.1,"refusal":0.1,"wrong_schema":0.1}}]}})"));
+    const auto job = bench.planned(bench.scans(60));
+    bench.run();
+    const auto end = bench.job(job.id);
+    EXPECT_EQ(end.state, JobState::done);
+    EXPECT_GT(end.items_failed, 0);
+    EXPECT_GT(end.items_done, 0);
+    Bench::Expected expected;
+    expected.is_paid_once = false;
+    bench.check(expected);
+    for (const auto& row : bench.items(end)) {
+        if (row.state == ItemState::failed) {
+            EXPECT_TRUE(row.retry == RetryClass::transient || row.retry == RetryClass::content) << row.error << name_of(row.retry);
+        }
+    }
+    // Nothing was tried more often than it may be.
+    EXPECT_LE(bench.number("SELECT max(attempts) FROM work"), 4);
+    EXPECT_LE(bench.number("SELECT max(n) FROM (SELECT count(*) AS n FROM lines GROUP BY work)"), 4);
+}
+
+TEST(MachineResults, of_a_body_that_is_wrong_are_not_asked_for_again) {
+    Bench bench;
+    const auto input = bench.write("in.jsonl",
+                                   Bench::request("good", "x") + R"({"custom_id":"bad","method":"POST","url":"/v1/chat/completions",)"
+                                                                 R"("body":{"model":"gpt-5.2","temperature":"hot","messages":[{"role":"user","content":"x"}]}})"
+                                                                 "\n");
+    const auto job = bench.planned(input);
+    bench.run();
+    EXPECT_EQ(bench.item(job, "good").state, ItemState::done);
+    const auto bad = bench.item(job, "bad");
+    EXPECT_EQ(bad.state, ItemState::failed);
+    EXPECT_EQ(bad.retry, RetryClass::fix_body);
+    EXPECT_EQ(bench.number("SELECT count(*) FROM lines"), 2);
+    Bench::Expected expected;
+    expected.is_paid_once = false;
+    bench.check(expected);
+}
+
+}  // namespace
+}  // namespace eco2::batch
