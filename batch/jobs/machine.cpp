@@ -570,6 +570,7 @@ Result<bool> Machine::want_cancel(const std::vector<Shard>& shards) {
             continue;
         }
         shard.cancel = 1;
+        shard.tries = 0;
         shard.next_ns = 0;
         if (auto saved = doors_.file.save(shard); !saved) {
             return saved.error();

@@ -7,6 +7,7 @@
 #include "batch/jobs/machine_task.hpp"
 
 #include <algorithm>
+#include <iterator>
 #include <utility>
 
 /// From a shard's plan to its batch's end.
@@ -64,7 +65,9 @@ Result<void> Machine::step(const JobRow& job, Task& task, Shard shard) {
         case ShardState::submit_ambiguous: return find_batch(job, task, std::move(shard));
         case ShardState::submitted:
         case ShardState::running:
-            return shard.cancel == 1 ? send_cancel(task, std::move(shard)) : poll(job, task, std::move(shard));
+            // In turns: a provider that does not take a cancel of a batch that is over still tells its results.
+            return shard.cancel == 1 && shard.tries % 2 == 0 ? send_cancel(task, std::move(shard))
+                                                             : poll(job, task, std::move(shard));
         case ShardState::downloading: return download(job, task, std::move(shard));
         case ShardState::ingesting: return ingest(job, task, std::move(shard));
         case ShardState::settled:
@@ -484,9 +487,9 @@ Result<void> Machine::send_cancel(Task& task, Shard shard) {
     BatchFault fault;
     const auto reply = ask(task, call, shard, &fault);
     fail_point("cancel.sent");
-    // A batch that is over cannot be cancelled, which some call a conflict: the next poll says so.
-    constexpr int kConflict = 409;
-    if (!reply && !fault.is_proof_of_nothing && fault.http_status != kConflict) {
+    // A batch that is over, or gone, cannot be cancelled: the next poll says so.
+    constexpr int kOver[] = {400, 404, 409, 410, 422};
+    if (!reply && std::find(std::begin(kOver), std::end(kOver), fault.http_status) == std::end(kOver)) {
         return {};
     }
     shard.cancel = 2;
