@@ -54,6 +54,11 @@ JobReport::Incident incident_of(std::string_view kind) {
                                                                 {"no_id", Incident::unknown_ids},
                                                                 {"missing", Incident::missing_answers},
                                                                 {"lost", Incident::missing_answers},
+                                                                {"cut_line", Incident::missing_answers},
+                                                                {"unreadable", Incident::unknown_ids},
+                                                                {"vanished", Incident::vanished_batches},
+                                                                {"results_gone", Incident::vanished_batches},
+                                                                {"no_usage", Incident::estimated_costs},
                                                                 {"adopted", Incident::adopted_batches}};
     const auto found = kKinds.find(kind);
     return found == kKinds.end() ? Incident::orphans : found->second;

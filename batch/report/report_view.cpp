@@ -216,13 +216,15 @@ std::string job_json(const JobReport& job) {
 }  // namespace
 
 std::string_view name_of(JobReport::Incident incident) noexcept {
-    static constexpr std::array<std::string_view, 7> kNames = {"swapped_answers",
+    static constexpr std::array<std::string_view, 9> kNames = {"swapped_answers",
                                                                "duplicate_answers",
                                                                "conflicting_answers",
                                                                "unknown_ids",
                                                                "missing_answers",
                                                                "adopted_batches",
-                                                               "orphans"};
+                                                               "orphans",
+                                                               "vanished_batches",
+                                                               "estimated_costs"};
     const auto index = static_cast<std::size_t>(incident);
     return index < kNames.size() ? kNames[index] : "unknown";
 }

@@ -52,6 +52,8 @@ struct JobReport {
         missing_answers,      // lines sent that no result file speaks of; asked again
         adopted_batches,      // whose creation was not confirmed, found at the provider
         orphans,              // batches or files at the provider that belong to this installation and to no job
+        vanished_batches,     // that the provider did not know any more, or named no files for: an operator decides
+        estimated_costs,      // answers without usage, booked by estimate
     };
     struct IncidentCount {
         Incident incident = Incident::swapped_answers;
