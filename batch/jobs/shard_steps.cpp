@@ -509,7 +509,10 @@ Result<void> Machine::poll(const JobRow& job, Task& task, Shard shard) {
         if (fault.http_status != 404) {
             return {};
         }
-        ++shard.scans;
+        if (++shard.scans == 1) {
+            shard.since_ns = now;  // the grace is of this silence, not of the batch's life
+            shard.tries = 0;
+        }
         if (shard.scans >= kCleanScans &&
             now - shard.since_ns >= std::chrono::nanoseconds(settings_.visibility_grace).count()) {
             return vanish(job, std::move(shard), "the provider does not know the batch " + shard.batch + " any more");

@@ -1,4 +1,5 @@
 #include "crash_scenarios.hpp"
+#include "cut_results.hpp"
 
 #include <gtest/gtest.h>
 
@@ -31,6 +32,18 @@ INSTANTIATE_TEST_SUITE_P(Scenarios,
                          [](const auto& made) {
                              return crash_scenarios().at(std::get<0>(made.param)).name + "_" + std::to_string(std::get<1>(made.param));
                          });
+
+TEST(MachineResultsFull, T10_cut_at_every_byte_of_their_last_three_lines_are_fetched_again) {
+    const CutResults cut;
+    for (std::size_t missing = 1; missing <= cut.tail(); ++missing) {
+        cut.check(missing);
+    }
+}
+
+TEST(MachineResultsFull, T10_a_line_of_40_MB_is_taken_in_bounded_memory) {
+    // The fake makes it in the same process, with several copies of its own.
+    EXPECT_LT(run_with_long_line(40'000'000), 1'200 * 1024);
+}
 
 }  // namespace
 }  // namespace eco2::batch

@@ -134,7 +134,7 @@ TEST(MachineQueue, T17_a_full_queue_for_six_hours_costs_no_attempt_and_holds_nob
     EXPECT_EQ(bench.job(other.id).state, JobState::done);
     EXPECT_EQ(bench.job(job.id).state, JobState::open);
     EXPECT_EQ(bench.number("SELECT max(attempts) FROM work WHERE job = " + std::to_string(job.key)), 0);
-    EXPECT_LE(bench.fake.batch_ids().size(), 110U) << "every few minutes, not in a loop";
+    EXPECT_LE(bench.fake.batch_ids().size(), 150U) << "every few minutes, not in a loop";
     // The queue has room again.
     ASSERT_TRUE(bench.fake.behave(R"({"batch":{"enqueued_tokens_max":{}}})"));
     const auto before = bench.fake.batch_ids().size();
@@ -168,19 +168,27 @@ TEST(MachineVanished, T19_unknown_for_half_a_minute_is_waited_out) {
     bench.check();
 }
 
-TEST(MachineVanished, T19_unknown_for_half_a_minute_in_the_middle_of_its_life_too) {
+TEST(MachineVanished, T19_unknown_for_less_than_the_grace_in_the_middle_of_its_life_too) {
     Bench bench;
     ASSERT_TRUE(bench.fake.behave(R"({"batch":{"in_progress_ms":7200000}})"));
     const auto job = bench.planned(bench.requests(1));
     bench.run_for(1h);
-    const auto begin = bench.fake.clock().wall_ns();
+    std::int64_t first = 0;
+    int times = 0;
     bench.wire.before = [&](const std::string& step, int) -> std::optional<WireResult> {
-        const bool is_gone = step == "retrieve" && bench.fake.clock().wall_ns() - begin < 330'000'000'000;
-        return is_gone ? std::optional(FakeWire::status(404, R"({"error":{"message":"No batch found"}})")) : std::nullopt;
+        if (step != "retrieve") {
+            return std::nullopt;
+        }
+        first = first == 0 ? bench.fake.clock().wall_ns() : first;
+        if (bench.fake.clock().wall_ns() - first >= 100'000'000'000) {
+            return std::nullopt;
+        }
+        ++times;
+        return FakeWire::status(404, R"({"error":{"message":"No batch found"}})");
     };
-    bench.run_for(100s);
+    bench.run_for(15min);
+    EXPECT_GE(times, 2);
     EXPECT_TRUE(bench.reasons.empty());
-    bench.wire.before = {};
     bench.run();
     EXPECT_EQ(bench.job(job.id).state, JobState::done);
     bench.check();
