@@ -108,8 +108,9 @@ private:
     Result<void> find_batch(const JobRow& job, Task& task, Shard shard);
     Result<void> poll(const JobRow& job, Task& task, Shard shard);
     Result<void> on_terminal(const JobRow& job, Task& task, Shard shard, const RemoteBatch& batch);
-    Result<void> on_accepted(const JobRow& job, const Shard& shard);
     Result<void> on_invalid(const JobRow& job, Task& task, Shard shard, const RemoteBatch& batch);
+    Result<void> note_accepted(const JobRow& job, const Shard& shard);
+    Result<std::int64_t> enqueued_beside(const Shard& shard);
     std::int64_t sent_line(const Shard& shard, std::int64_t file_line) const;
     Result<void> send_cancel(Task& task, Shard shard);
     Result<void> download(const JobRow& job, Task& task, Shard shard);

@@ -242,17 +242,11 @@ Result<void> Machine::submit(const JobRow& job, Task& task, Shard shard) {
     tokens_max = queue.value().tokens_max > 0 && tokens_max > 0 ? std::min(tokens_max, queue.value().tokens_max)
                                                                 : std::max(tokens_max, queue.value().tokens_max);
     if (tokens_max > 0) {
-        auto active = doors_.file.active_shards();
-        if (!active) {
-            return active.error();
+        auto enqueued = enqueued_beside(shard);
+        if (!enqueued) {
+            return enqueued.error();
         }
-        std::int64_t enqueued = 0;
-        for (const auto& other : active.value()) {
-            const bool counts = other.state == ShardState::submit_ambiguous || other.state == ShardState::submitted ||
-                                other.state == ShardState::running;
-            enqueued += counts && other.model == shard.model && other.key != shard.key ? other.tokens : 0;
-        }
-        if (enqueued > 0 && enqueued + shard.tokens > tokens_max) {
+        if (enqueued.value() > 0 && enqueued.value() + shard.tokens > tokens_max) {
             shard.trouble = "waits for room in the provider's queue";
             shard.next_ns = now_ns() + std::chrono::nanoseconds(settings_.poll_min).count();
             return doors_.file.save(shard);
@@ -527,10 +521,10 @@ Result<void> Machine::poll(const JobRow& job, Task& task, Shard shard) {
     if (shard.scans != 0 || has_changed || shard.state == ShardState::submitted) {
         shard.since_ns = now;
     }
-    if (batch.state == RemoteBatch::State::running && shard.remote_state != batch.state_word) {
+    if (shard.remote_total <= 0 && batch.total > 0) {
         task.validation_failures = 0;
-        if (auto grown = on_accepted(job, shard); !grown) {
-            return grown;
+        if (auto noted = note_accepted(job, shard); !noted) {
+            return noted;
         }
     }
     shard.state = ShardState::running;
@@ -550,6 +544,46 @@ Result<void> Machine::poll(const JobRow& job, Task& task, Shard shard) {
     const auto wait = std::min(settings_.poll_max, settings_.poll_min * (2 + std::min(shard.tries, 62)) / 2);
     shard.next_ns = now + std::chrono::nanoseconds(wait).count();
     return doors_.file.save(shard);
+}
+
+/// A batch has passed validation: what was learned about the queue in a bad hour is corrected by what fits now.
+Result<void> Machine::note_accepted(const JobRow& job, const Shard& shard) {
+    auto queue = doors_.file.queue(job.provider, shard.model);
+    if (!queue) {
+        return queue.error();
+    }
+    auto& learned = queue.value();
+    if (learned.tokens_max == 0) {
+        return {};
+    }
+    auto enqueued = enqueued_beside(shard);
+    if (!enqueued) {
+        return enqueued.error();
+    }
+    const auto fits = enqueued.value() + shard.tokens;
+    // A limit that holds is tried again seldom: a refusal costs no money, but a validation's time.
+    const bool is_old = now_ns() - learned.next_ns >= 2 * std::chrono::nanoseconds(settings_.poll_max).count();
+    if (fits <= learned.tokens_max && (!is_old || fits < learned.tokens_max / 3)) {
+        return {};
+    }
+    learned.tokens_max = 3 * fits;  // more than one request, where that was one
+    learned.refusals = 0;
+    return doors_.file.set_queue(job.provider, shard.model, learned);
+}
+
+/// Prompt tokens of the other batches of its model that the provider has in its queue.
+Result<std::int64_t> Machine::enqueued_beside(const Shard& shard) {
+    auto active = doors_.file.active_shards();
+    if (!active) {
+        return active.error();
+    }
+    std::int64_t enqueued = 0;
+    for (const auto& other : active.value()) {
+        const bool counts = other.state == ShardState::submit_ambiguous || other.state == ShardState::submitted ||
+                            other.state == ShardState::running;
+        enqueued += counts && other.model == shard.model && other.key != shard.key ? other.tokens : 0;
+    }
+    return enqueued;
 }
 
 Result<void> Machine::on_terminal(const JobRow& job, Task& task, Shard shard, const RemoteBatch& batch) {
@@ -604,18 +638,6 @@ std::int64_t Machine::sent_line(const Shard& shard, std::int64_t file_line) cons
     return 0;
 }
 
-/// A batch that was taken shows that there is room: a learned limit grows again.
-Result<void> Machine::on_accepted(const JobRow& job, const Shard& shard) {
-    auto queue = doors_.file.queue(job.provider, shard.model);
-    if (!queue || queue.value().tokens_max == 0) {
-        return queue ? Result<void>() : queue.error();
-    }
-    queue.value().tokens_max = std::max(queue.value().tokens_max, shard.tokens) * 3 / 2;
-    queue.value().refusals = 0;
-    queue.value().next_ns = 0;
-    return doors_.file.set_queue(job.provider, shard.model, queue.value());
-}
-
 /// Nothing was run and nothing billed: the file was refused as a whole.
 Result<void> Machine::on_invalid(const JobRow& job, Task& task, Shard shard, const RemoteBatch& batch) {
     const auto now = now_ns();
@@ -628,21 +650,17 @@ Result<void> Machine::on_invalid(const JobRow& job, Task& task, Shard shard, con
         batch.faults.begin(), batch.faults.end(), [](const RemoteBatch::Fault& fault) { return is_token_limit(fault.code); });
     if (limit != batch.faults.end()) {
         auto queue = doors_.file.queue(job.provider, shard.model);
-        auto active = queue ? doors_.file.active_shards() : queue.error();
-        if (!active) {
-            return active.error();
-        }
-        std::int64_t enqueued = 0;
-        for (const auto& other : active.value()) {
-            const bool counts = other.state == ShardState::submitted || other.state == ShardState::running;
-            enqueued += counts && other.model == shard.model && other.key != shard.key ? other.tokens : 0;
+        auto enqueued = queue ? enqueued_beside(shard) : queue.error();
+        if (!enqueued) {
+            return enqueued.error();
         }
         // Alone in the queue and still too much: half of it, next time.
         auto& learned = queue.value();
         const auto told = limit_in(limit->message);
-        const auto fits = told > 0 && told < enqueued + shard.tokens ? told
-                          : enqueued > 0                             ? enqueued + shard.tokens - 1
-                                                                     : std::max<std::int64_t>(shard.tokens / 2, 1);
+        const auto beside = enqueued.value();
+        const auto fits = told > 0 && told < beside + shard.tokens ? told
+                          : beside > 0                             ? beside + shard.tokens - 1
+                                                                   : std::max<std::int64_t>(shard.tokens / 2, 1);
         learned.tokens_max = learned.tokens_max > 0 ? std::min(learned.tokens_max, fits) : fits;
         learned.next_ns =
             now + std::chrono::nanoseconds(back_off(settings_.retry_base, settings_.poll_max, learned.refusals, 0)).count();
