@@ -18,6 +18,7 @@ constexpr std::size_t kWalkRowsWithPhotos = 48;  // of a few hundred KB each
 constexpr std::int64_t kEchoBytes = 160;         // what a custom_id and an echo add to a line, at most
 constexpr auto kExportRetry = std::chrono::seconds(3);
 constexpr std::int64_t kFullShare = 10;  // a shard need not be full while earlier stages go on, but hold a tenth
+constexpr std::chrono::milliseconds kHintMax{3'600'000};
 
 bool is_with_provider(ShardState state) {
     switch (state) {
@@ -640,8 +641,9 @@ Result<void> Machine::pause(const JobRow& job, const std::string& reason) {
 
 Result<void> Machine::put_off(Shard& shard, std::string trouble, std::int64_t wait_ms) {
     jitter_ = jitter_ * 6364136223846793005ULL + 1442695040888963407ULL;
-    const auto wait = wait_ms >= 0 ? std::min(std::chrono::milliseconds(wait_ms), std::chrono::milliseconds(3'600'000))
-                                   : back_off(settings_.retry_base, settings_.retry_max, shard.tries, jitter_ >> 33);
+    // A hint of no time at all is none.
+    const auto wait = wait_ms > 0 ? std::clamp(std::chrono::milliseconds(wait_ms), settings_.retry_base, kHintMax)
+                                  : back_off(settings_.retry_base, settings_.retry_max, shard.tries, jitter_ >> 33);
     ++shard.tries;
     shard.trouble = shorten(trouble, 300);
     shard.next_ns = now_ns() + std::chrono::nanoseconds(wait).count();

@@ -55,16 +55,26 @@ INSTANTIATE_TEST_SUITE_P(
         Flawed{"conflicting", R"({"fault":"duplicate_line","line":2,"conflicting":true})", 5, "conflicting", 1, true, true},
         Flawed{"unknown_id", R"({"fault":"unknown_line","line":3,"count":2})", 5, "unknown_id", 2, true, true},
         // Read twice, as its answer may be behind a cut; then the request is asked for again, and what was billed is told.
-        Flawed{"without_id", R"({"fault":"line_without_id","line":2})", 5, "no_id", 2, false, false},
+        Flawed{"without_id", R"({"fault":"line_without_id","line":2})", 5, "no_id", 1, false, false},
         Flawed{"dropped", R"({"fault":"drop_line","line":2})", 5, "lost", 1, false, false},
         Flawed{"null_output_for_three_polls", R"({"fault":"null_output","polls":3})", 5, "", 0, true, true},
         Flawed{"empty_ids_for_three_polls", R"({"fault":"empty_ids","polls":3})", 5, "", 0, true, true},
-        Flawed{"null_output_for_ever", R"({"fault":"null_output","polls":0})", 5, "no_files", 1, false, false, false},
         Flawed{"only_errors", R"({"fault":"only_errors"})", 5, "", 0, true, true},
         Flawed{"cut_download", R"({"on":"content","fault":"half_body","times":3})", 5, "", 0, true, true},
         Flawed{"silent_download", R"({"on":"content","fault":"silence"})", 5, "", 0, true, true},
         Flawed{"unknown_content_for_a_minute", R"({"on":"content","fault":"not_found","times":3})", 5, "", 0, true, true}),
     [](const auto& made) { return std::string(made.param.name); });
+
+TEST(MachineResults, T13_what_was_done_and_is_never_named_is_not_paid_for_again) {
+    Bench bench;
+    ASSERT_TRUE(bench.fake.behave(R"({"batch":{"faults":[{"fault":"null_output","polls":0}]}})"));
+    const auto job = bench.planned(bench.requests(5));
+    bench.run();
+    EXPECT_EQ(bench.job(job.id).state, JobState::paused);
+    EXPECT_NE(bench.job(job.id).reason.find("names no file"), std::string::npos) << bench.job(job.id).reason;
+    EXPECT_EQ(bench.incidents(job, "vanished"), 1);
+    EXPECT_EQ(bench.fake.executed(), 5);
+}
 
 TEST(MachineResults, what_a_batch_was_billed_and_never_told_is_shown_as_unexplained) {
     Bench bench;
