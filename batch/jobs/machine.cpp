@@ -399,7 +399,7 @@ Result<bool> Machine::cut_stage(
     const JobRow& job, Task& task, int stage, const std::vector<Shard>& shards, std::int64_t& next_ns) {
     const auto& able = task.provider->capabilities();
     const auto lines_max = task.lines_max(settings_);
-    const auto wanted = job.pilot > 0 ? std::min(job.pilot, lines_max) : lines_max;
+    auto wanted = job.pilot > 0 ? std::min(job.pilot, lines_max) : lines_max;
     auto ready = doors_.file.ready(job.key, stage);
     if (!ready) {
         return ready.error();
@@ -429,6 +429,17 @@ Result<bool> Machine::cut_stage(
     });
     if (unsent >= 2) {
         return false;
+    }
+    if (able.expiry == BatchCapabilities::Expiry::lost) {
+        // What was too much for the window once is not sent as one again.
+        auto before = doors_.file.shards(job.key);
+        if (!before) {
+            return before.error();
+        }
+        for (const auto& shard : before.value()) {
+            const bool is_lost = shard.stage == stage && shard.remote_state == "expired" && shard.booked == 0;
+            wanted = is_lost ? std::clamp<std::int64_t>(shard.lines / 2, 1, wanted) : wanted;
+        }
     }
     auto works = doors_.file.ready_work(job.key, stage, static_cast<std::size_t>(wanted));
     auto queue = works ? doors_.file.queue(job.provider, job.model) : works.error();
