@@ -249,7 +249,7 @@ Result<void> Machine::ingest(const JobRow& job, Task& task, Shard shard) {
 }
 
 /// Every line gets its end: the sums of sent and settled lines are equal from here on.
-Result<void> Machine::settle(const JobRow& job, Task& task, Shard shard) {
+Result<void> Machine::settle(const JobRow&, Task& task, Shard shard) {
     auto open = doors_.file.open_lines(shard.key);
     if (!open) {
         return open.error();
