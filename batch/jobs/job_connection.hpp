@@ -82,7 +82,8 @@ public:
           ready_work(session(),
                      "UPDATE work SET state = 0, shard = 0, attempts = attempts + ?, expiries = expiries + ? WHERE key = ?"),
           fail_work(session(), "UPDATE work SET state = 3, attempts = attempts + ? WHERE key = ?") {
-        session() << "PRAGMA cache_size=-32768", Poco::Data::Keywords::now;  // KiB: an index over a million requests is walked at random
+        session() << "PRAGMA cache_size=-32768",
+            Poco::Data::Keywords::now;  // KiB: an index over a million requests is walked at random
     }
 
     PreparedRow<std::tuple<Poco::Int64, Poco::Int64>, std::tuple<Poco::Int64, int, std::string>> find_line;

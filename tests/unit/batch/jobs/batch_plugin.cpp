@@ -1,12 +1,12 @@
 #include "batch_plugin.hpp"
 
 #include "base/log.hpp"
+#include "openai_batch/dialect.hpp"
 #include "plugin_host/batch_provider.hpp"
 #include "support/threaded_executor.hpp"
 
 #include "eco2/testing/fake_host.hpp"
 #include "eco2/testing/test_instance.hpp"
-#include "openai_batch/dialect.hpp"
 
 #include <gtest/gtest.h>
 
@@ -17,7 +17,9 @@ namespace {
 
 class NoHttp final : public HttpClientDoor {
 public:
-    Result<std::unique_ptr<HttpCall>> start(HttpRequest, HttpObserver&) override { return fail(Errc::internal, "no HTTP here"); }
+    Result<std::unique_ptr<HttpCall>> start(HttpRequest, HttpObserver&) override {
+        return fail(Errc::internal, "no HTTP here");
+    }
 };
 
 class NoMetrics final : public plugin_host::MetricsDoor {

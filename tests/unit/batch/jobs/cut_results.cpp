@@ -1,8 +1,7 @@
 #include "cut_results.hpp"
 
-#include <sys/resource.h>
-
 #include <gtest/gtest.h>
+#include <sys/resource.h>
 
 #include <algorithm>
 #include <fstream>
@@ -68,8 +67,8 @@ void CutResults::check(std::size_t missing) const {
 
 long run_with_long_line(std::size_t bytes) {
     Bench bench;
-    EXPECT_TRUE(bench.fake.behave(R"({"batch":{"faults":[{"fault":"lines","shares":{"huge":1},"bytes":)" + std::to_string(bytes) +
-                                  "}]}}"));
+    EXPECT_TRUE(bench.fake.behave(R"({"batch":{"faults":[{"fault":"lines","shares":{"huge":1},"bytes":)" +
+                                  std::to_string(bytes) + "}]}}"));
     const auto job = bench.planned(bench.requests(2));
     const auto before = resident_max();
     bench.run();

@@ -22,8 +22,8 @@ public:
     WireResult upload(const BatchRequest& request, const std::filesystem::path& file, const Hooks& hooks) override;
     WireResult download(const BatchRequest& request, const std::filesystem::path& file, const Hooks& hooks) override;
 
-    /// Asked before each exchange, with its step ("upload", "create", "list", ... as the fake's `on`) and which of its kind it is,
-    /// from 1. Where it gives a result, the fake is not asked.
+    /// Asked before each exchange, with its step ("upload", "create", "list", ... as the fake's `on`) and which of its kind it
+    /// is, from 1. Where it gives a result, the fake is not asked.
     std::function<std::optional<WireResult>(const std::string& step, int number)> before;
     /// Called behind each exchange; may change what the machine sees of it.
     std::function<void(const std::string& step, int number, WireResult& result)> after;

@@ -9,8 +9,8 @@ namespace {
 struct LostCreate {
     const char* name;
     const char* faults;
-    int adopted;   // shards
-    int posts;     // of creation, that reached the provider
+    int adopted;  // shards
+    int posts;    // of creation, that reached the provider
 };
 
 class MachineCreate : public ::testing::TestWithParam<LostCreate> {};
@@ -105,10 +105,11 @@ TEST(MachineCreate, finds_its_batch_behind_a_hundred_others) {
     ASSERT_TRUE(bench.fake.behave(R"({"batch":{"faults":[{"on":"create","fault":"lost_reply"}]}})"));
     bench.wire.after = [&](const std::string& step, int number, WireResult&) {
         for (int i = 0; step == "create" && number == 1 && i < 150; ++i) {
-            (void)bench.fake.answer("POST",
-                                    "/v1/batches",
-                                    {{"content-type", "application/json"}},
-                                    R"({"input_file_id":"file-none","endpoint":"/v1/chat/completions","completion_window":"24h"})");
+            (void)bench.fake.answer(
+                "POST",
+                "/v1/batches",
+                {{"content-type", "application/json"}},
+                R"({"input_file_id":"file-none","endpoint":"/v1/chat/completions","completion_window":"24h"})");
         }
     };
     const auto job = bench.planned(bench.requests(5));
@@ -163,9 +164,11 @@ INSTANTIATE_TEST_SUITE_P(
     ::testing::Values(
         LostUpload{"dropped", R"({"faults":[{"on":"upload","fault":"lost_reply"}]})", "adopted_file", 1},
         LostUpload{"half_a_body", R"({"faults":[{"on":"upload","fault":"half_body"}]})", "adopted_file", 1},
-        LostUpload{"executed_502", R"({"faults":[{"on":"upload","fault":"status","status":502,"executed":true}]})", "adopted_file", 1},
+        LostUpload{
+            "executed_502", R"({"faults":[{"on":"upload","fault":"status","status":502,"executed":true}]})", "adopted_file", 1},
         LostUpload{"not_executed", R"({"faults":[{"on":"upload","fault":"reset"}]})", "uploaded_again", 2},
-        LostUpload{"list_lags", R"({"list_lag_ms":90000,"faults":[{"on":"upload","fault":"lost_reply"}]})", "uploaded_again", 2},
+        LostUpload{
+            "list_lags", R"({"list_lag_ms":90000,"faults":[{"on":"upload","fault":"lost_reply"}]})", "uploaded_again", 2},
         LostUpload{"list_fails",
                    R"({"faults":[{"on":"upload","fault":"lost_reply"},{"on":"list_files","fault":"status"}]})",
                    "adopted_file",

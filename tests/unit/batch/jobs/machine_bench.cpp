@@ -29,7 +29,8 @@ namespace json = boost::json;
 
 constexpr int kTurnsAtOnceMax = 20'000;  // that work at one moment: more is a machine that runs in a circle
 
-// In memory where there is such a place: what a disk keeps is not the subject here, and its syncs would be nine tenths of the time.
+// In memory where there is such a place: what a disk keeps is not the subject here, and its syncs would be nine tenths of the
+// time.
 [[maybe_unused]] const int temporary_place = ::access("/dev/shm", W_OK) == 0 ? ::setenv("TMPDIR", "/dev/shm", 0) : 0;
 
 /// The end of the process; nothing else is of this type, and nothing catches it but the bench.
@@ -54,7 +55,8 @@ public:
 private:
     static std::int64_t cost(std::string_view model, const Usage& usage, double factor) {
         const auto rates = fake::token_rates({}, model, factor);
-        return rates.in * std::max<std::int64_t>(usage.input_tokens, 0) + rates.out * std::max<std::int64_t>(usage.output_tokens, 0);
+        return rates.in * std::max<std::int64_t>(usage.input_tokens, 0) +
+               rates.out * std::max<std::int64_t>(usage.output_tokens, 0);
     }
     const double factor_;
     const std::string version_ = "test";
@@ -62,7 +64,8 @@ private:
 
 std::shared_ptr<const Pipeline> scan() {
     static const auto pipeline =
-        Pipeline::compile(config::load_pipeline(std::filesystem::path(ECO2_CONFIG_DIR) / "pipelines/scan.toml").value()).value();
+        Pipeline::compile(config::load_pipeline(std::filesystem::path(ECO2_CONFIG_DIR) / "pipelines/scan.toml").value())
+            .value();
     return pipeline;
 }
 
@@ -90,7 +93,8 @@ std::string answer_of(const std::string& body) {
 std::vector<std::string> files_in(const std::filesystem::path& folder) {
     std::vector<std::string> names;
     std::error_code ec;
-    for (auto at = std::filesystem::recursive_directory_iterator(folder, ec); !ec && at != std::filesystem::end(at); at.increment(ec)) {
+    for (auto at = std::filesystem::recursive_directory_iterator(folder, ec); !ec && at != std::filesystem::end(at);
+         at.increment(ec)) {
         if (at->is_regular_file()) {
             names.push_back(at->path().filename().string());
         }
@@ -225,7 +229,9 @@ Machine::Doors Bench::doors() {
         OutputGuess guess;
         guess.ceiling = settings.output_tokens_assumed;
         const auto tokens = estimate_tokens(request, guess);
-        return tokens ? Machine::Doors::Tokens{tokens.value().prompt.expected, tokens.value().prompt.high, tokens.value().output.high}
+        return tokens ? Machine::Doors::Tokens{tokens.value().prompt.expected,
+                                               tokens.value().prompt.high,
+                                               tokens.value().output.high}
                       : Machine::Doors::Tokens{};
     };
     doors.write_results = [this](const JobRow& job) { return export_results(*file, job, job.output, "test"); };
@@ -440,11 +446,13 @@ void Bench::check(const Expected& expected) {
     // I1, I4: each execution is of a line that we have written down, in the batch that we know it is in, and happened once.
     EXPECT_TRUE(bill.at("repeated_custom_ids").as_array().empty()) << "I1: " << json::serialize(bill.at("repeated_custom_ids"));
     std::set<std::string> known;
-    for (const auto& id : texts("SELECT batch || '/e2-' || nonce || '-' || line FROM lines JOIN shards ON shard = shards.key")) {
+    for (const auto& id :
+         texts("SELECT batch || '/e2-' || nonce || '-' || line FROM lines JOIN shards ON shard = shards.key")) {
         known.insert(id);
     }
     for (const auto& execution : bill.at("executions").as_array()) {
-        const auto id = std::string(execution.at("batch").as_string()) + "/" + std::string(execution.at("custom_id").as_string());
+        const auto id =
+            std::string(execution.at("batch").as_string()) + "/" + std::string(execution.at("custom_id").as_string());
         EXPECT_TRUE(known.contains(id)) << "I1, I4: " << id;
     }
     if (expected.is_paid_once) {
@@ -466,7 +474,9 @@ void Bench::check(const Expected& expected) {
     EXPECT_TRUE(texts("PRAGMA foreign_key_check").empty()) << "I6";
     // Each request is where its items think it is.
     EXPECT_EQ(number("SELECT count(*) FROM items WHERE state = 1 AND NOT EXISTS (SELECT 1 FROM work WHERE work.key = items.work"
-                     " AND work.state IN (0, 1))"), 0) << "an item waits for a request that nobody will ask";
+                     " AND work.state IN (0, 1))"),
+              0)
+        << "an item waits for a request that nobody will ask";
 }
 
 }  // namespace eco2::batch

@@ -83,9 +83,9 @@ public:
     std::vector<std::string> texts(const std::string& sql);
 
     struct Expected {
-        bool is_bill_booked = true;    // else more was billed than could be booked
-        bool is_nothing_left = true;   // files at the provider, in the shards' folder
-        bool is_paid_once = false;     // no request was executed more than once
+        bool is_bill_booked = true;   // else more was billed than could be booked
+        bool is_nothing_left = true;  // files at the provider, in the shards' folder
+        bool is_paid_once = false;    // no request was executed more than once
     };
     /// A `retry` takes jobs back from their end: that is no regression.
     void forget_over();

@@ -30,7 +30,8 @@ INSTANTIATE_TEST_SUITE_P(Scenarios,
                          ::testing::Combine(::testing::Range(std::size_t{0}, crash_scenarios().size()),
                                             ::testing::Range(std::uint64_t{1}, kSeeds + 1)),
                          [](const auto& made) {
-                             return crash_scenarios().at(std::get<0>(made.param)).name + "_" + std::to_string(std::get<1>(made.param));
+                             return crash_scenarios().at(std::get<0>(made.param)).name + "_" +
+                                    std::to_string(std::get<1>(made.param));
                          });
 
 TEST(MachineResultsFull, T10_cut_at_every_byte_of_their_last_three_lines_are_fetched_again) {

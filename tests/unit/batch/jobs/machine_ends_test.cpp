@@ -277,40 +277,35 @@ TEST_P(MachineCancel, T20_keeps_what_was_done_and_leaves_nothing) {
 INSTANTIATE_TEST_SUITE_P(
     Moments,
     MachineCancel,
-    ::testing::Values(CancelAt{"before_anything", 0s, "{}", JobState::cancelled, 0},
-                      CancelAt{"validating", 10s, "{}", JobState::cancelled, 0},
-                      CancelAt{"in_progress", 50s, "{}", JobState::cancelled, -1},
-                      CancelAt{"finalizing", 90s, "{}", JobState::cancelled, 12},
-                      CancelAt{"in_progress_of_a_provider_that_does_not_care",
-                               50s,
-                               R"({"faults":[{"fault":"ignore_cancel"}]})",
-                               JobState::cancelled,
-                               12},
-                      CancelAt{"the_cancel_fails_at_first",
-                               50s,
-                               R"({"faults":[{"on":"cancel","fault":"status","times":2},{"on":"cancel","fault":"lost_reply"}]})",
-                               JobState::cancelled,
-                               -1},
-                      CancelAt{"the_cancel_always_fails",
-                               50s,
-                               R"({"faults":[{"on":"cancel","fault":"status","times":0}]})",
-                               JobState::cancelled,
-                               12},
-                      CancelAt{"while_a_creation_is_unclear",
-                               2s,
-                               R"({"faults":[{"on":"create","fault":"lost_reply"}]})",
-                               JobState::cancelled,
-                               0},
-                      CancelAt{"while_a_creation_is_unclear_that_was_none",
-                               2s,
-                               R"({"faults":[{"on":"create","fault":"reset"}]})",
-                               JobState::cancelled,
-                               0},
-                      CancelAt{"while_an_upload_is_unclear",
-                               0s,
-                               R"({"faults":[{"on":"upload","fault":"lost_reply"}]})",
-                               JobState::cancelled,
-                               0}),
+    ::testing::Values(
+        CancelAt{"before_anything", 0s, "{}", JobState::cancelled, 0},
+        CancelAt{"validating", 10s, "{}", JobState::cancelled, 0},
+        CancelAt{"in_progress", 50s, "{}", JobState::cancelled, -1},
+        CancelAt{"finalizing", 90s, "{}", JobState::cancelled, 12},
+        CancelAt{"in_progress_of_a_provider_that_does_not_care",
+                 50s,
+                 R"({"faults":[{"fault":"ignore_cancel"}]})",
+                 JobState::cancelled,
+                 12},
+        CancelAt{"the_cancel_fails_at_first",
+                 50s,
+                 R"({"faults":[{"on":"cancel","fault":"status","times":2},{"on":"cancel","fault":"lost_reply"}]})",
+                 JobState::cancelled,
+                 -1},
+        CancelAt{"the_cancel_always_fails",
+                 50s,
+                 R"({"faults":[{"on":"cancel","fault":"status","times":0}]})",
+                 JobState::cancelled,
+                 12},
+        CancelAt{
+            "while_a_creation_is_unclear", 2s, R"({"faults":[{"on":"create","fault":"lost_reply"}]})", JobState::cancelled, 0},
+        CancelAt{"while_a_creation_is_unclear_that_was_none",
+                 2s,
+                 R"({"faults":[{"on":"create","fault":"reset"}]})",
+                 JobState::cancelled,
+                 0},
+        CancelAt{
+            "while_an_upload_is_unclear", 0s, R"({"faults":[{"on":"upload","fault":"lost_reply"}]})", JobState::cancelled, 0}),
     [](const auto& made) { return std::string(made.param.name); });
 
 TEST(MachineCancel, T20_at_every_turn_of_a_jobs_life) {
@@ -329,7 +324,8 @@ TEST(MachineCancel, T20_at_every_turn_of_a_jobs_life) {
         ASSERT_TRUE(other.ask_cancel(job.id));
         bench.run();
         const auto end = bench.job(job.id);
-        EXPECT_TRUE(end.state == JobState::cancelled || (end.state == JobState::done && end.items_done == 12)) << name_of(end.state);
+        EXPECT_TRUE(end.state == JobState::cancelled || (end.state == JobState::done && end.items_done == 12))
+            << name_of(end.state);
         bench.check(paid_more_than_once());
     }
 }

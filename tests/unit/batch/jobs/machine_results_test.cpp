@@ -14,8 +14,8 @@ struct Flawed {
     int requests;
     const char* incident;  // that is told; empty: none
     int count;
-    bool is_booked;     // else lines were billed that never came
-    bool is_paid_once;  // else some were asked for again
+    bool is_booked;           // else lines were billed that never came
+    bool is_paid_once;        // else some were asked for again
     bool is_all_told = true;  // else a file is left whose name nobody was told
 };
 
@@ -50,7 +50,13 @@ INSTANTIATE_TEST_SUITE_P(
         Flawed{"crlf", R"({"fault":"crlf"})", 5, "", 0, true, true},
         Flawed{"no_final_newline", R"({"fault":"no_final_newline"})", 5, "", 0, true, true},
         Flawed{"blank_line", R"({"fault":"blank_line","line":2})", 5, "", 0, true, true},
-        Flawed{"crlf_and_blank", R"({"fault":"crlf"},{"fault":"blank_line","line":1},{"fault":"no_final_newline"})", 5, "", 0, true, true},
+        Flawed{"crlf_and_blank",
+               R"({"fault":"crlf"},{"fault":"blank_line","line":1},{"fault":"no_final_newline"})",
+               5,
+               "",
+               0,
+               true,
+               true},
         Flawed{"duplicate", R"({"fault":"duplicate_line","line":2})", 5, "duplicate", 1, true, true},
         Flawed{"conflicting", R"({"fault":"duplicate_line","line":2,"conflicting":true})", 5, "conflicting", 1, true, true},
         Flawed{"unknown_id", R"({"fault":"unknown_line","line":3,"count":2})", 5, "unknown_id", 2, true, true},
@@ -134,8 +140,9 @@ TEST(MachineResults, failing_lines_are_told_apart) {
     Bench bench;
     bench.settings.attempts = 2;
     bench.settings.content_attempts = 2;
-    ASSERT_TRUE(bench.fake.behave(R"({"batch":{"faults":[{"fault":"lines","times":0,)"
-                                  R"("shares":{"429":0.15,"500":0.15,"image_timeout":0.1,"length":0.1,"refusal":0.1,"wrong_schema":0.1}}]}})"));
+    ASSERT_TRUE(bench.fake.behave(
+        R"({"batch":{"faults":[{"fault":"lines","times":0,)"
+        R"("shares":{"429":0.15,"500":0.15,"image_timeout":0.1,"length":0.1,"refusal":0.1,"wrong_schema":0.1}}]}})"));
     const auto job = bench.planned(bench.scans(60));
     bench.run();
     const auto end = bench.job(job.id);
@@ -147,7 +154,8 @@ TEST(MachineResults, failing_lines_are_told_apart) {
     bench.check(expected);
     for (const auto& row : bench.items(end)) {
         if (row.state == ItemState::failed) {
-            EXPECT_TRUE(row.retry == RetryClass::transient || row.retry == RetryClass::content) << row.error << name_of(row.retry);
+            EXPECT_TRUE(row.retry == RetryClass::transient || row.retry == RetryClass::content)
+                << row.error << name_of(row.retry);
         }
     }
     // Nothing was tried more often than it may be.
@@ -158,9 +166,10 @@ TEST(MachineResults, failing_lines_are_told_apart) {
 TEST(MachineResults, of_a_body_that_is_wrong_are_not_asked_for_again) {
     Bench bench;
     const auto input = bench.write("in.jsonl",
-                                   Bench::request("good", "x") + R"({"custom_id":"bad","method":"POST","url":"/v1/chat/completions",)"
-                                                                 R"("body":{"model":"gpt-5.2","n":500,"messages":[{"role":"user","content":"x"}]}})"
-                                                                 "\n");
+                                   Bench::request("good", "x") +
+                                       R"({"custom_id":"bad","method":"POST","url":"/v1/chat/completions",)"
+                                       R"("body":{"model":"gpt-5.2","n":500,"messages":[{"role":"user","content":"x"}]}})"
+                                       "\n");
     const auto job = bench.planned(input);
     bench.run();
     EXPECT_EQ(bench.item(job, "good").state, ItemState::done);
