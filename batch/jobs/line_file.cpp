@@ -21,16 +21,29 @@ std::string reason_of(const std::filesystem::path& path) {
     return path.string() + ": " + std::strerror(errno);
 }
 
-bool sync_folder(const std::filesystem::path& folder) {
+}  // namespace
+
+Result<void> make_folder(const std::filesystem::path& folder) {
+    std::error_code ec;
+    std::filesystem::create_directories(folder, ec);
+    if (ec) {
+        return fail(Errc::io_failed, "cannot make " + folder.string() + ": " + ec.message());
+    }
+    // Ours are two levels below a directory that somebody chose.
+    const auto above = folder.parent_path();
+    auto synced = sync_folder(above);
+    return synced ? sync_folder(above.parent_path()) : synced;
+}
+
+Result<void> sync_folder(const std::filesystem::path& folder) {
     const int fd = ::open(folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     const bool is_synced = fd >= 0 && ::fsync(fd) == 0;
+    auto failure = is_synced ? std::string() : reason_of(folder);
     if (fd >= 0) {
         ::close(fd);
     }
-    return is_synced;
+    return is_synced ? Result<void>() : fail(Errc::io_failed, std::move(failure));
 }
-
-}  // namespace
 
 LineFileWriter::LineFileWriter(std::filesystem::path path) : path_(std::move(path)), temporary_(path_.string() + ".tmp") {
     fd_ = ::open(temporary_.c_str(), O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
@@ -85,10 +98,11 @@ Result<LineFileWriter::Written> LineFileWriter::commit() {
     written_.sha256 = std::move(sha256.value());
     ::close(fd_);
     fd_ = -1;
-    if (::rename(temporary_.c_str(), path_.c_str()) != 0 || !sync_folder(path_.parent_path())) {
+    if (::rename(temporary_.c_str(), path_.c_str()) != 0) {
         return fail(Errc::io_failed, reason_of(path_));
     }
-    return written_;
+    auto synced = sync_folder(path_.parent_path());
+    return synced ? Result<Written>(written_) : synced.error();
 }
 
 Result<std::unique_ptr<LineFileReader>> LineFileReader::open(const std::filesystem::path& path, std::int64_t offset) {

@@ -11,6 +11,13 @@
 
 namespace eco2::batch {
 
+/// Makes a folder with what is missing above it, for good: also where a process made it and was killed before it was on the
+/// disk. Blocks. Errors: io_failed.
+Result<void> make_folder(const std::filesystem::path& folder);
+
+/// The names in a folder are on the disk from here on. Blocks. Errors: io_failed.
+Result<void> sync_folder(const std::filesystem::path& folder);
+
 /// Writes a file of lines so that it is whole or not there: under a temporary name, synced, renamed, its folder synced.
 ///
 /// Thread-safety: none. Blocks: writes a disk. A writer that is destroyed before commit takes its file away.

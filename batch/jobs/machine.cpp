@@ -4,6 +4,7 @@
 #include "base/random.hpp"
 #include "base/text.hpp"
 #include "batch/jobs/fail_point.hpp"
+#include "batch/jobs/line_file.hpp"
 #include "batch/jobs/machine_task.hpp"
 
 #include <algorithm>
@@ -64,10 +65,8 @@ std::filesystem::path Machine::shard_file(const Shard& shard, std::string_view e
 }
 
 Result<void> Machine::begin() {
-    std::error_code ec;
-    std::filesystem::create_directories(settings_.data_dir / "batch" / "shards", ec);
-    if (ec) {
-        return fail(Errc::io_failed, "cannot make " + (settings_.data_dir / "batch" / "shards").string() + ": " + ec.message());
+    if (auto made = make_folder(settings_.data_dir / "batch" / "shards"); !made) {
+        return made;
     }
     renewed_ = doors_.clock.now();
     auto shards = doors_.file.active_shards();

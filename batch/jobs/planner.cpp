@@ -5,6 +5,7 @@
 #include "base/text.hpp"
 #include "batch/jobs/definition_record.hpp"
 #include "batch/jobs/fail_point.hpp"
+#include "batch/jobs/line_file.hpp"
 
 #include <sys/stat.h>
 
@@ -58,7 +59,6 @@ Result<void> write_photo(const std::filesystem::path& folder, const intake::Phot
     if (std::filesystem::file_size(path, ec) == photo.bytes.size() && !ec) {
         return {};
     }
-    std::filesystem::create_directories(folder, ec);
     const auto temporary = path.string() + ".tmp";
     const int fd = ::open(temporary.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
     std::string_view left = photo.bytes;
@@ -399,6 +399,8 @@ Result<void> Planner::store(JobRow& job, std::vector<InputItem>& items, InputRea
         row.input = record_of(item);
         rows.push_back(std::move(row));
     }
+    const auto folder = settings_.data_dir / "batch" / "photos";
+    bool has_photos = false;
     for (std::size_t begin = 0; begin < items.size();) {
         // A window of photos is cleaned at once; their bytes are not kept beyond it.
         std::vector<std::size_t> places;
@@ -417,6 +419,11 @@ Result<void> Planner::store(JobRow& job, std::vector<InputItem>& items, InputRea
         if (bytes.empty()) {
             break;
         }
+        if (!std::exchange(has_photos, true)) {
+            if (auto made = make_folder(folder); !made) {
+                return made;
+            }
+        }
         auto photos = doors_.clean_photos(std::move(bytes));
         for (std::size_t i = 0; i < places.size(); ++i) {
             auto& row = rows[places[i]];
@@ -431,7 +438,7 @@ Result<void> Planner::store(JobRow& job, std::vector<InputItem>& items, InputRea
                 ++job.items_failed;
                 continue;
             }
-            if (auto written = write_photo(settings_.data_dir / "batch" / "photos", photos[i].value()); !written) {
+            if (auto written = write_photo(folder, photos[i].value()); !written) {
                 return written;
             }
             row.photo = photos[i].value().sha256;
@@ -439,6 +446,10 @@ Result<void> Planner::store(JobRow& job, std::vector<InputItem>& items, InputRea
         if (!doors_.on_progress(stored_ - static_cast<std::int64_t>(items.size() - begin), reader.done(), reader.total())) {
             return fail(Errc::cancelled, "stopped while the job was being planned; nothing was sent");
         }
+    }
+    // The rows name the photos: those are on the disk before.
+    if (auto synced = has_photos ? sync_folder(folder) : Result<void>(); !synced) {
+        return synced;
     }
     if (auto added = doors_.file.add_items(job.key, rows); !added) {
         return added;

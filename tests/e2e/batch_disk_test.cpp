@@ -94,5 +94,17 @@ TEST_F(BatchDisk, that_loses_power_keeps_what_was_told_to_somebody) {
     }
 }
 
+TEST_F(BatchDisk, that_loses_power_keeps_the_photos_of_a_job) {
+    std::string lines;
+    for (const auto* name : {"carrot_peel.jpg", "glass_bottle.jpg", "pet_bottle.jpg", "t_shirt.jpg"}) {
+        lines += "{\"id\":\"" + std::string(name) + "\",\"image\":\"" + photo(name).string() + "\"}\n";
+    }
+    write(input(), lines);
+    begin_with_input();
+    for (const auto* point : {"walk.before", "build.after"}) {
+        EXPECT_TRUE(cut_power_at(point, false)) << point;
+    }
+}
+
 }  // namespace
 }  // namespace eco2::test

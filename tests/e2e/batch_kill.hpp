@@ -15,6 +15,8 @@ protected:
 
     /// Input, a fake provider, and what the job comes to when nothing happens.
     void begin(int items = kItems, std::string_view batch = {});
+    /// Likewise, with an input that is there already.
+    void begin_with_input(std::string_view batch = {});
     /// Kills the job where `point` is passed (ECO2_FAIL_POINT), runs it again, and looks at what has come of it. `faults`: what
     /// goes wrong at the provider besides. False: the job ended without passing the point.
     bool kill_at(const std::string& point, const std::string& faults = {}, const std::map<std::string, std::string>& more = {});
