@@ -136,6 +136,12 @@ Result<void> Machine::build(const JobRow& job, Task& task, Shard shard) {
 }
 
 Result<void> Machine::upload(const JobRow& job, Task& task, Shard shard) {
+    std::error_code ec;
+    if (static_cast<std::int64_t>(std::filesystem::file_size(shard_file(shard, ".jsonl"), ec)) != shard.bytes) {
+        // Somebody has tidied up, or the database came back without its files: the same rows give the same file.
+        shard.state = ShardState::planned;
+        return doors_.file.save(shard);
+    }
     BatchAsk ask;
     ask.step = BatchStep::upload;
     ask.file_name = file_name_of(shard);

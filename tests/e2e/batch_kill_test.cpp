@@ -27,6 +27,17 @@ TEST_F(BatchKill, after_a_lost_reply_and_again_after_its_batch_was_found) {
     EXPECT_TRUE(kill_at("reconcile.after", kLostCreate));
 }
 
+TEST_F(BatchKill, and_without_the_file_that_was_to_be_sent_writes_it_again) {
+    begin();
+    reset_fake();
+    forget();
+    EXPECT_EQ(run_job({{"ECO2_FAIL_POINT", "build.after"}}).exit_code, -SIGKILL);
+    EXPECT_EQ(std::filesystem::remove_all(data_dir / "batch"), 3U) << "the folders, and the one file in them";
+    EXPECT_EQ(run_job().exit_code, 0);
+    EXPECT_EQ(results(), undisturbed_);
+    expect_all_is_in_order(executed_);
+}
+
 /// A job whose batch takes an hour, and is not to take it.
 class BatchCancel : public BatchKill {
 protected:
