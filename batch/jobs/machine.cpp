@@ -241,7 +241,8 @@ Result<bool> Machine::work_on(const JobRow& job, const std::vector<Shard>& shard
 Result<bool> Machine::step_due(const JobRow& job, Task& made, const std::vector<Shard>& shards, std::int64_t& next_ns) {
     // A clock that was set back must not put everything off: nothing is ever due later than the longest wait.
     const auto now = now_ns();
-    const auto latest = now + 2 * std::chrono::nanoseconds(std::max(settings_.poll_max, settings_.retry_max)).count();
+    const auto latest =
+        now + std::chrono::nanoseconds(std::max({2 * settings_.poll_max, 2 * settings_.retry_max, kHintMax})).count();
     const Shard* due = nullptr;
     for (const auto& shard : shards) {
         const bool is_held = job.state == JobState::paused && !is_with_provider(shard.state) && !is_over(shard) &&

@@ -414,6 +414,10 @@ void Bench::forget_over() {
 void Bench::check(const Expected& expected) {
     // I2
     std::int64_t booked = 0;
+    std::map<std::string, std::string> writers;  // the last job of each output has its results there
+    for (const auto& job : looks_->jobs().value()) {
+        writers[job.output] = job.id;
+    }
     for (const auto& job : looks_->jobs().value()) {
         booked += job.money.booked;
         if (job.state != JobState::done && job.state != JobState::cancelled) {
@@ -432,7 +436,7 @@ void Bench::check(const Expected& expected) {
         EXPECT_EQ(job.money.reserved, 0) << job.id;
         EXPECT_TRUE(job.is_exported) << job.id;
         const auto exported = results(job);
-        EXPECT_EQ(std::count(exported.begin(), exported.end(), '\n'), job.items) << job.id;
+        EXPECT_TRUE(writers[job.output] != job.id || std::count(exported.begin(), exported.end(), '\n') == job.items) << job.id;
     }
     // I3
     const auto bill = fake.bill(1'000'000);
