@@ -132,7 +132,7 @@ TEST_F(BatchEstimate, a_pilot_goes_ahead_alone_and_its_usage_makes_the_estimate)
 
     const auto again = eco2({"batch", "run", file, "--output", out, "--cap-usd", "5"});
     EXPECT_EQ(again.exit_code, 0) << again;
-    EXPECT_TRUE(again.shows("300 items done, 0 failed")) << again;
+    EXPECT_TRUE(again.tells("300 items done, 0 failed")) << again;
     const auto report = json(eco2({"batch", "report", "--json"}).out).at("jobs").at(0);
     EXPECT_TRUE(
         std::string(report.at("pilot").as_string()).starts_with("the pilot has brought 21 answers; by them the job costs"))
@@ -154,7 +154,7 @@ TEST_F(BatchEstimate, a_pilot_that_brings_nothing_stops_the_job_before_the_rest_
     EXPECT_TRUE(first.tells("no request of the pilot was answered")) << first;
     const auto again = eco2({"batch", "run", file, "--output", out});
     EXPECT_EQ(again.exit_code, 0) << again;
-    EXPECT_TRUE(again.shows("30 items done, 0 failed")) << again;
+    EXPECT_TRUE(again.tells("30 items done, 0 failed")) << again;
 }
 
 TEST_F(BatchEstimate, a_pilot_of_a_model_without_a_price_is_one_batch_and_the_rest_another) {
