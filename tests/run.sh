@@ -51,5 +51,7 @@ if [ $full = yes ]; then
     tests/bench/fault_storm.sh
     step "limits"
     tests/bench/rate_limits.sh
+    step "batch jobs by their items"
+    tests/bench/batch_items.py build/release
 fi
 step "all passed"
