@@ -26,7 +26,7 @@ const std::vector<CrashScenario>& crash_scenarios() {
     return all;
 }
 
-CrashRun run_with_crash(const CrashScenario& scenario, std::uint64_t seed, const std::string& point, int time) {
+CrashRun run_with_crash(const CrashScenario& scenario, std::uint64_t seed, const std::string& point, int time, int every) {
     auto options = Bench::calm();
     options.seed = seed;
     Bench bench("", std::move(options));
@@ -39,6 +39,7 @@ CrashRun run_with_crash(const CrashScenario& scenario, std::uint64_t seed, const
     if (!point.empty()) {
         bench.die_at(point, time);
     }
+    bench.die_every(every);
     const auto input = scenario.is_scan ? bench.scans(scenario.items) : bench.requests(scenario.items);
     const auto job = bench.planned(input);
     if (scenario.is_cancelled) {

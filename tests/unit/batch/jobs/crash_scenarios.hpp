@@ -27,8 +27,10 @@ struct CrashRun {
     std::string results;
     int deaths = 0;
 };
-/// From the plan to the end; checks the invariants. `point`: where it dies, the `time`-th time; empty: nowhere.
-CrashRun run_with_crash(const CrashScenario& scenario, std::uint64_t seed, const std::string& point = "", int time = 1);
+/// From the plan to the end; checks the invariants. `point`: where it dies, the `time`-th time; empty: nowhere. `every`: it
+/// dies at each so manieth point besides; 0: at none.
+CrashRun run_with_crash(
+    const CrashScenario& scenario, std::uint64_t seed, const std::string& point = "", int time = 1, int every = 0);
 
 /// What a crashed run must have in common with one that was not.
 void compare(const CrashScenario& scenario, const CrashRun& undisturbed, const CrashRun& crashed);

@@ -125,7 +125,8 @@ Bench::Bench(const std::string& plugin, fake::FakeOptions fake_options)
     dying = this;
     set_fail_point_hook([](std::string_view name) {
         ++passed()[std::string(name)];
-        if (dying != nullptr && dying->armed_ == name && --dying->armed_left_ == 0) {
+        if (dying != nullptr && ((dying->armed_ == name && --dying->armed_left_ == 0) ||
+                                 (dying->every_ > 0 && ++dying->passings_ % dying->every_ == 0))) {
             throw Died();
         }
     });

@@ -65,6 +65,8 @@ public:
 
     /// The `time`-th passing of the point ends the process, once.
     void die_at(const std::string& point, int time = 1);
+    /// So does every n-th passing of any point, again and again; 0: none.
+    void die_every(int passings) { every_ = passings; }
     int deaths() const noexcept { return deaths_; }
     /// How often each point was passed.
     static std::map<std::string, int>& passed();
@@ -121,6 +123,8 @@ private:
     BatchPlugin plugin_;
     std::string armed_;
     int armed_left_ = 0;
+    int every_ = 0;
+    int passings_ = 0;
     int deaths_ = 0;
     std::int64_t next_ns_ = 0;
     std::map<std::int64_t, ShardState> over_shards_;

@@ -28,6 +28,18 @@ TEST_P(MachineCrash, at_any_point_changes_nothing) {
     }
 }
 
+TEST_P(MachineCrash, again_and_again_changes_nothing) {
+    const auto undisturbed = run_with_crash(scenario(), 1);
+    for (const int every : {9, 13, 17, 23}) {
+        SCOPED_TRACE(every);
+        const auto crashed = run_with_crash(scenario(), 1, "", 1, every);
+        EXPECT_GE(crashed.deaths, 1);
+        if (!scenario().is_cancelled) {
+            EXPECT_EQ(crashed.rows, undisturbed.rows);
+        }
+    }
+}
+
 INSTANTIATE_TEST_SUITE_P(Scenarios,
                          MachineCrash,
                          ::testing::Range(std::size_t{0}, crash_scenarios().size()),

@@ -346,5 +346,25 @@ TEST(MachineCancel, T20_that_meets_the_batchs_end_reads_its_results) {
     bench.check();
 }
 
+TEST(MachineResultsFolder, that_cannot_be_written_is_no_other_jobs_business) {
+    Bench bench;
+    const auto in_the_way = bench.folder.file("in_the_way");
+    const auto first = bench.planned(bench.requests(3), [&](PlanRequest& request) { request.output = in_the_way; });
+    std::filesystem::remove_all(in_the_way);
+    bench.write("in_the_way", "a file where a folder was");
+    bench.run_for(1min);
+    const auto second = bench.planned(bench.requests(4, "second.jsonl"));
+    bench.run(1h);
+    EXPECT_EQ(bench.job(first.id).state, JobState::done);
+    EXPECT_FALSE(bench.job(first.id).is_exported);
+    EXPECT_TRUE(bench.job(second.id).is_exported);
+    EXPECT_NE(bench.job(first.id).reason.find(in_the_way), std::string::npos) << bench.job(first.id).reason;
+    EXPECT_TRUE(bench.fake.file_ids().empty());
+    std::filesystem::remove(in_the_way);
+    bench.run(1h);
+    EXPECT_TRUE(bench.job(first.id).is_exported);
+    bench.check();
+}
+
 }  // namespace
 }  // namespace eco2::batch
