@@ -54,7 +54,7 @@ std::string BatchStorm::some_faults(std::mt19937& random) const {
 void BatchStorm::expect_survives(const Plan& plan) {
     SCOPED_TRACE("seed " + std::to_string(plan.seed));
     set_batch("requests_max", std::to_string(plan.requests_max));
-    begin(plan.items, R"("in_progress_ms":400)");
+    begin(plan.items, R"("in_progress_ms":2000)");
     reset_fake();
     forget();
     std::mt19937 random(plan.seed);

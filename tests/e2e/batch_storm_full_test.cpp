@@ -11,7 +11,7 @@ TEST_F(BatchStorm, over_five_thousand_items_leaves_no_trace_in_results_and_bill)
 
 TEST_F(BatchStorm, leaves_no_trace_whatever_its_moments) {
     for (std::uint32_t seed = 100; seed < 120 && !HasFailure(); ++seed) {
-        expect_survives({200, 40, 10, seed, 1'200ms, 60s});
+        expect_survives({200, 40, 10, seed, 900ms, 60s});
         fake_process.reset();
         forget();
     }

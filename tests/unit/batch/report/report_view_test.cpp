@@ -134,10 +134,11 @@ TEST(RetryCommand, is_there_for_everything_that_may_end_otherwise) {
 }
 
 TEST(Incidents, have_names) {
-    for (int i = 0; i < 7; ++i) {
+    const auto last = static_cast<int>(JobReport::Incident::estimated_costs);
+    for (int i = 0; i <= last; ++i) {
         EXPECT_NE(name_of(static_cast<JobReport::Incident>(i)), "unknown");
     }
-    EXPECT_EQ(name_of(static_cast<JobReport::Incident>(7)), "unknown");
+    EXPECT_EQ(name_of(static_cast<JobReport::Incident>(last + 1)), "unknown");
 }
 
 }  // namespace
