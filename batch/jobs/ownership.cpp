@@ -1,12 +1,6 @@
 #include "batch/jobs/ownership.hpp"
 
-#include <sys/file.h>
-
-#include <fcntl.h>
 #include <unistd.h>
-
-#include <cerrno>
-#include <cstring>
 
 namespace eco2::batch {
 
@@ -14,13 +8,11 @@ Result<std::unique_ptr<Ownership>> Ownership::take(const std::filesystem::path& 
                                                    JobFile& file,
                                                    const Clock& clock,
                                                    std::chrono::milliseconds lease) {
-    const auto path = (data_dir / "batch.lock").string();
-    int fd = ::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0600);
-    if (fd < 0) {
-        return fail(Errc::io_failed, path + ": " + std::strerror(errno));
+    auto lock = FileLock::try_take(data_dir / "batch.lock");
+    if (!lock) {
+        return lock.error();
     }
-    const bool is_locked = ::flock(fd, LOCK_EX | LOCK_NB) == 0;
-    std::unique_ptr<Ownership> owned(new Ownership(fd));
+    const bool is_locked = lock.value() != nullptr;
     const auto owner = file.owner();
     if (!owner) {
         return owner.error();
@@ -35,11 +27,10 @@ Result<std::unique_ptr<Ownership>> Ownership::take(const std::filesystem::path& 
     }
     auto acquired =
         file.acquire(is_locked ? ::getpid() : -::getpid(), clock.wall_ns() + std::chrono::nanoseconds(lease).count());
-    return acquired ? Result<std::unique_ptr<Ownership>>(std::move(owned)) : acquired.error();
-}
-
-Ownership::~Ownership() {
-    ::close(fd_);
+    if (!acquired) {
+        return acquired.error();
+    }
+    return std::unique_ptr<Ownership>(new Ownership(std::move(lock.value())));
 }
 
 }  // namespace eco2::batch

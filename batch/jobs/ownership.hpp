@@ -1,11 +1,13 @@
 #pragma once
 
 #include "base/clock.hpp"
+#include "base/file_lock.hpp"
 #include "batch/jobs/job_file.hpp"
 
 #include <chrono>
 #include <filesystem>
 #include <memory>
+#include <utility>
 
 namespace eco2::batch {
 
@@ -21,13 +23,10 @@ public:
                                                    JobFile& file,
                                                    const Clock& clock,
                                                    std::chrono::milliseconds lease);
-    ~Ownership();
-    Ownership(const Ownership&) = delete;
-    Ownership& operator=(const Ownership&) = delete;
 
 private:
-    explicit Ownership(int fd) : fd_(fd) {}
-    const int fd_;  // not locked where it was taken over from a frozen process
+    explicit Ownership(std::unique_ptr<FileLock> lock) : lock_(std::move(lock)) {}
+    const std::unique_ptr<FileLock> lock_;  // null where it was taken over from a frozen process
 };
 
 }  // namespace eco2::batch

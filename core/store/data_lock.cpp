@@ -1,40 +1,33 @@
 #include "store/data_lock.hpp"
 
-#include <sys/file.h>
-
-#include <fcntl.h>
 #include <unistd.h>
 
 #include <cerrno>
 #include <cstring>
+#include <fstream>
 #include <string>
 
 namespace eco2::store {
 
 Result<std::unique_ptr<DataLock>> DataLock::take(const std::filesystem::path& directory) {
-    const auto path = (directory / "lock").string();
-    const int fd = ::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0600);
-    if (fd < 0) {
-        return fail(Errc::io_failed, path + ": " + std::strerror(errno));
+    const auto path = directory / "lock";
+    auto lock = FileLock::try_take(path);
+    if (!lock) {
+        return lock.error();
     }
-    std::unique_ptr<DataLock> lock(new DataLock(fd));
-    if (::flock(fd, LOCK_EX | LOCK_NB) != 0) {
-        std::string owner(32, '\0');
-        const auto length = ::pread(fd, owner.data(), owner.size(), 0);
-        owner.resize(length > 0 ? static_cast<std::size_t>(length) : 0);
+    if (lock.value() == nullptr) {
+        std::string owner;
+        std::ifstream(path) >> owner;
         return fail(Errc::config_invalid,
                     "another eco2 (process " + owner + ") uses the data directory " + directory.string() +
                         ": stop it or choose another with --data");
     }
     const auto owner = std::to_string(::getpid());
+    const int fd = lock.value()->fd();
     if (::ftruncate(fd, 0) != 0 || ::pwrite(fd, owner.data(), owner.size(), 0) < 0) {
-        return fail(Errc::io_failed, path + ": " + std::strerror(errno));
+        return fail(Errc::io_failed, path.string() + ": " + std::strerror(errno));
     }
-    return lock;
-}
-
-DataLock::~DataLock() {
-    ::close(fd_);
+    return std::unique_ptr<DataLock>(new DataLock(std::move(lock.value())));
 }
 
 }  // namespace eco2::store

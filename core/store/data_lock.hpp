@@ -1,9 +1,11 @@
 #pragma once
 
+#include "base/file_lock.hpp"
 #include "base/result.hpp"
 
 #include <filesystem>
 #include <memory>
+#include <utility>
 
 namespace eco2::store {
 
@@ -15,13 +17,10 @@ class DataLock {
 public:
     /// Errors: config_invalid (another process has it, with its number), io_failed.
     static Result<std::unique_ptr<DataLock>> take(const std::filesystem::path& directory);
-    ~DataLock();
-    DataLock(const DataLock&) = delete;
-    DataLock& operator=(const DataLock&) = delete;
 
 private:
-    explicit DataLock(int fd) : fd_(fd) {}
-    const int fd_;
+    explicit DataLock(std::unique_ptr<FileLock> lock) : lock_(std::move(lock)) {}
+    const std::unique_ptr<FileLock> lock_;
 };
 
 }  // namespace eco2::store
