@@ -1,5 +1,7 @@
 #include "batch/jobs/job.hpp"
 
+#include "batch/jobs/shard.hpp"
+
 #include <array>
 
 namespace eco2::batch {
@@ -39,6 +41,12 @@ std::string_view name_of(ShardState state) noexcept {
                                                                 "limited",
                                                                 "vanished",
                                                                 "abandoned"};
+    return name_in(kNames, state);
+}
+
+std::string_view name_of(RemoteBatch::State state) noexcept {
+    static constexpr std::array<std::string_view, 8> kNames = {
+        "validating", "running", "finalizing", "completed", "failed", "expired", "cancelling", "cancelled"};
     return name_in(kNames, state);
 }
 

@@ -12,11 +12,12 @@
 /// Jobs as plain values: what the store keeps and what commands show.
 namespace eco2::batch {
 
-/// planning -> open -> done | cancelled; open <-> paused; open -> cancelling -> cancelled. Terminal states never change.
+/// planning -> open -> done | cancelled; open <-> paused; open -> cancelling -> cancelled. Of the terminal states
+/// `retry` alone leads back to open.
 enum class JobState { planning, open, paused, cancelling, done, cancelled };
 
 /// waiting (for its next stage to be prepared) -> asked (its request is in the queue or with the provider) -> waiting ... ->
-/// done, or failed. `retry` takes failed items back to waiting, within a job that is not over.
+/// done, or failed. `retry` takes failed items back to waiting.
 enum class ItemState { waiting, asked, done, failed };
 
 /// A shard is one attempt at one provider batch.

@@ -313,7 +313,12 @@ Result<std::int64_t> JobFile::retry(const std::string& id,
                                                     job));
         execute(open.session(),
                 "UPDATE jobs SET items_failed = items_failed - ?, state = CASE WHEN ? > 0 OR state = 2 THEN 1 ELSE state END,"
-                " is_exported = CASE WHEN ? > 0 THEN 0 ELSE is_exported END, is_cancel_asked = 0, reason = '' WHERE key = ?",
+                " is_exported = CASE WHEN ? > 0 THEN 0 ELSE is_exported END, is_cancel_asked = 0, reason = '',"
+                // A deadline that is over would end them again at once.
+                " deadline_ns = CASE WHEN is_past_deadline AND ? > 0 THEN 0 ELSE deadline_ns END,"
+                " is_past_deadline = CASE WHEN ? > 0 THEN 0 ELSE is_past_deadline END WHERE key = ?",
+                changed,
+                changed,
                 changed,
                 changed,
                 changed,
@@ -397,13 +402,14 @@ Result<void> JobFile::set_past_deadline(std::int64_t job) {
     });
 }
 
-Result<void> JobFile::cancel_items(std::int64_t job, const std::string& error, const std::string& detail) {
+Result<void> JobFile::cancel_items(std::int64_t job, const std::string& error, const std::string& detail, RetryClass retry) {
     return write([&](Connection& open) -> Result<void> {
         const auto changed = static_cast<std::int64_t>(
             execute(open.session(),
-                    "UPDATE items SET state = 3, error = ?, detail = ? WHERE job = ? AND state IN (0, 1)",
+                    "UPDATE items SET state = 3, error = ?, detail = ?, retry = ? WHERE job = ? AND state IN (0, 1)",
                     error,
                     detail,
+                    static_cast<int>(retry),
                     job));
         execute(open.session(), "UPDATE jobs SET items_failed = items_failed + ? WHERE key = ?", changed, job);
         return {};

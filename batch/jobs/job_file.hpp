@@ -181,7 +181,7 @@ public:
     Result<void> set_reason(std::int64_t job, const std::string& reason);
     Result<void> set_past_deadline(std::int64_t job);
     /// Items that are not over become cancelled: failed with CANCELLED.
-    Result<void> cancel_items(std::int64_t job, const std::string& error, const std::string& detail);
+    Result<void> cancel_items(std::int64_t job, const std::string& error, const std::string& detail, RetryClass retry);
 
     // items
     struct Waiting {

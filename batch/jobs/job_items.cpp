@@ -64,6 +64,11 @@ Result<void> JobFile::apply(std::int64_t job, const std::vector<WalkOutcome>& ou
                         job,
                         work.number(0, 0));
                     execute(open.session(), "UPDATE items SET state = 1 WHERE job = ? AND seq = ?", job, outcome.seq);
+                    execute(open.session(),
+                            "UPDATE stages SET answered = answered - 1 WHERE job = ? AND stage = (SELECT stage FROM work WHERE"
+                            " key = ?)",
+                            job,
+                            work.number(0, 0));
                     continue;
                 }
                 if (!work.empty()) {

@@ -257,15 +257,22 @@ Result<bool> Machine::step_due(const JobRow& job, Task& made, const std::vector<
         }
     }
     if (due != nullptr) {
+        unsaved_.reset();
         auto stepped = step(job, made, *due);
+        if (stepped && unsaved_) {
+            return *unsaved_;
+        }
         return stepped ? Result<bool>(true) : stepped.error();
     }
     return false;
 }
 
-std::vector<ItemWalk> Machine::walks_of(const std::vector<JobFile::Waiting>& rows, const JobRow& job, const Task& task) const {
+/// Where each item's walk ends; one whose photo or record cannot be read has failed before it began.
+std::vector<ItemWalk> Machine::walked(const std::vector<JobFile::Waiting>& rows, const JobRow& job, const Task& task) const {
     const auto* pipeline = task.steps->pipeline();
     std::vector<ItemWalk> walks;
+    std::vector<ItemWalk> able;
+    std::vector<std::size_t> places;
     walks.reserve(rows.size());
     for (const auto& row : rows) {
         ItemWalk walk;
@@ -288,7 +295,17 @@ std::vector<ItemWalk> Machine::walks_of(const std::vector<JobFile::Waiting>& row
             reply.usage = row.answer->usage;
             walk.reply = std::move(reply);
         }
-        walks.push_back(std::move(walk));
+        if (input) {
+            places.push_back(walks.size());
+            able.push_back(std::move(walk));
+            walks.emplace_back();
+        } else {
+            walks.push_back(std::move(walk));
+        }
+    }
+    task.steps->walk(able);
+    for (std::size_t i = 0; i < able.size(); ++i) {
+        walks[places[i]] = std::move(able[i]);
     }
     return walks;
 }
@@ -308,19 +325,7 @@ Result<bool> Machine::walk(const JobRow& job, Task& task) {
         rows.value().resize(kWalkRowsWithPhotos);
     }
     fail_point("walk.before");
-    auto walks = walks_of(rows.value(), job, task);
-    std::vector<ItemWalk> able;
-    std::vector<std::size_t> places;
-    for (std::size_t i = 0; i < walks.size(); ++i) {
-        if (walks[i].error.detail.empty()) {
-            able.push_back(std::move(walks[i]));
-            places.push_back(i);
-        }
-    }
-    task.steps->walk(able);
-    for (std::size_t i = 0; i < able.size(); ++i) {
-        walks[places[i]] = std::move(able[i]);
-    }
+    auto walks = walked(rows.value(), job, task);
     std::vector<WalkOutcome> outcomes;
     for (std::size_t i = 0; i < walks.size(); ++i) {
         auto& walk = walks[i];
@@ -508,8 +513,10 @@ Result<bool> Machine::finish(const JobRow& job, Task& task, const std::vector<Sh
     if (job.state == JobState::cancelling) {
         const bool is_late = job.is_past_deadline && job.deadline_action == "stop";
         const auto code = is_late ? Errc::deadline_exceeded : Errc::cancelled;
-        if (auto cancelled = doors_.file.cancel_items(
-                job.key, std::string(info(code).name), is_late ? "the job's deadline was over" : "the job was cancelled");
+        if (auto cancelled = doors_.file.cancel_items(job.key,
+                                                      std::string(info(code).name),
+                                                      is_late ? "the job's deadline was over" : "the job was cancelled",
+                                                      is_late ? RetryClass::expired : RetryClass::none);
             !cancelled) {
             return cancelled.error();
         }

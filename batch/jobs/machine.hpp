@@ -130,7 +130,7 @@ private:
     Transport::Hooks hooks(std::int64_t bytes_total = 0);
     std::int64_t now_ns() const { return doors_.clock.wall_ns(); }
     std::filesystem::path shard_file(const Shard& shard, std::string_view ending) const;
-    std::vector<ItemWalk> walks_of(const std::vector<JobFile::Waiting>& rows, const JobRow& job, const Task& task) const;
+    std::vector<ItemWalk> walked(const std::vector<JobFile::Waiting>& rows, const JobRow& job, const Task& task) const;
     LineResult line_result(const Task& task,
                            const Shard& shard,
                            std::int64_t line,
@@ -143,6 +143,7 @@ private:
     const Settings settings_;
     std::map<std::int64_t, std::unique_ptr<Task>> tasks_;
     std::map<std::pair<std::int64_t, int>, std::int64_t> ready_since_;
+    std::optional<Error> unsaved_;  // of a step's put-off
     Clock::Monotonic renewed_{};
     std::uint64_t jitter_ = 0x9e3779b97f4a7c15ULL;
 };

@@ -1,5 +1,6 @@
 #include "batch/jobs/planner.hpp"
 
+#include "base/file_lock.hpp"
 #include "base/hash.hpp"
 #include "base/random.hpp"
 #include "base/text.hpp"
@@ -33,6 +34,17 @@ std::string absolute(const std::string& path) {
         whole.pop_back();
     }
     return whole;
+}
+
+/// Which lock in a file of locks is that of this job.
+std::uint64_t lock_byte(const std::string& input, const std::string& output) {
+    Sha256 sha;
+    sha.update(input + '\0' + output);
+    std::uint64_t byte = 0;
+    for (const auto part : sha.digest()) {
+        byte = (byte << 8U) | part;
+    }
+    return byte;
 }
 
 std::string record_of(const InputItem& item) {
@@ -149,7 +161,7 @@ Result<std::optional<JobRow>> Planner::known(const PlanRequest& request, const s
     }
     auto& job = *found.value();
     if (job.state == JobState::planning) {
-        // Its process has ended in the middle; nothing has been sent.
+        // Its process has ended in the middle, or the lock would be held; nothing has been sent.
         auto dropped = doors_.file.drop_job(job.key);
         return dropped ? Result<std::optional<JobRow>>(std::nullopt) : dropped.error();
     }
@@ -192,6 +204,15 @@ Result<std::optional<JobRow>> Planner::known(const PlanRequest& request, const s
 Result<Planner::Planned> Planner::plan(const PlanRequest& request) {
     const auto input = absolute(request.input);
     const auto stat = input_stat(input);
+    auto lock = FileLock::try_take(settings_.data_dir / "planning.lock", lock_byte(input, absolute(request.output)));
+    if (!lock) {
+        return lock.error();
+    }
+    if (lock.value() == nullptr) {
+        return fail(Errc::io_failed,
+                    "another process is planning a job of " + input + " for " + absolute(request.output) +
+                        ": follow it there, or try again when it has planned");
+    }
     if (!request.is_new) {
         auto found = known(request, input, stat);
         if (!found) {

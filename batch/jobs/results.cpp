@@ -151,6 +151,7 @@ LineResult Machine::line_result(const Task& task,
 }
 
 Result<void> Machine::ingest(const JobRow& job, Task& task, Shard shard) {
+    Shard as_it_was = shard;
     std::vector<LineResult> results;
     std::vector<Incident> incidents;
     std::size_t bytes = 0;
@@ -170,7 +171,7 @@ Result<void> Machine::ingest(const JobRow& job, Task& task, Shard shard) {
         }
         auto reader = LineFileReader::open(path, source.offset);
         if (!reader) {
-            return put_off(shard, reader.error().detail);
+            return put_off(as_it_was, reader.error().detail);
         }
         LineFileReader::Line line;
         for (;;) {
@@ -180,7 +181,7 @@ Result<void> Machine::ingest(const JobRow& job, Task& task, Shard shard) {
             }
             auto more = reader.value()->next(line);
             if (!more) {
-                return put_off(shard, more.error().detail);
+                return put_off(as_it_was, more.error().detail);
             }
             if (!more.value()) {
                 break;
@@ -254,8 +255,8 @@ Result<void> Machine::settle(const JobRow&, Task& task, Shard shard) {
     if (!open) {
         return open.error();
     }
-    // What the provider counts as done is paid for: as long as its lines are missing, the files are fetched again, and in the
-    // end somebody has to look. What it does not count was not run.
+    // What the provider counts as done is paid for: as long as its lines are missing, the files are fetched again, later and
+    // later, before those requests alone are asked again.
     const bool has_files = !shard.output_file.empty() || !shard.error_file.empty();
     const bool is_paid = shard.remote_done > shard.lines - open.value();
     std::error_code ec;

@@ -1,11 +1,16 @@
 #pragma once
 
 #include "batch/jobs/job.hpp"
+#include "model/batch_provider.hpp"
 
 #include <cstdint>
 #include <string>
+#include <string_view>
 
 namespace eco2::batch {
+
+/// The same word whatever the provider calls it.
+std::string_view name_of(RemoteBatch::State state) noexcept;
 
 /// A shard as the store keeps it: one file of requests, and what became of it at the provider.
 struct Shard {
@@ -27,7 +32,7 @@ struct Shard {
     std::string batch;
     std::string output_file;
     std::string error_file;
-    std::string remote_state;
+    std::string remote_state;  // name_of(RemoteBatch::State); empty: not asked yet
     std::int64_t remote_total = 0;
     std::int64_t remote_done = 0;
     std::int64_t usage_input = -1;  // the batch's own sum, where it tells one

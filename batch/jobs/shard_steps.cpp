@@ -99,8 +99,7 @@ Result<void> Machine::build(const JobRow& job, Task& task, Shard shard) {
                 numbers.push_back(line.line);
             }
         }
-        auto walks = walks_of(rows, job, task);
-        task.steps->walk(walks);
+        const auto walks = walked(rows, job, task);
         for (std::size_t i = 0; i < walks.size(); ++i) {
             if (walks[i].end != ItemWalk::End::asks) {
                 continue;  // it failed on the way; the line stays without an answer and is settled as missing
@@ -109,7 +108,7 @@ Result<void> Machine::build(const JobRow& job, Task& task, Shard shard) {
                 settings_.has_echo ? with_echo(walks[i].request, echo_of(shard.nonce, numbers[i])) : walks[i].request;
             auto line = task.provider->encode_line(*request, custom_id_of(shard, numbers[i]));
             if (!line) {
-                return fail(line.error().code, "a request cannot be written: " + line.error().detail);
+                return pause(job, "a request cannot be written: " + line.error().detail);
             }
             out.add(line.value());
         }
@@ -285,6 +284,8 @@ Result<void> Machine::submit(const JobRow& job, Task& task, Shard shard) {
     const auto result = doors_.transport.call(request.value(), hooks);
     fail_point("submit.sent");
     if (!is_ours) {
+        shard.state = ShardState::uploaded;
+        (void)doors_.file.save(shard);  // refused where another process owns it: then that one looks for the batch
         return fail(Errc::cancelled,
                     "another process works on these jobs now, or this one was asked to stop; nothing was sent");
     }
@@ -298,7 +299,7 @@ Result<void> Machine::submit(const JobRow& job, Task& task, Shard shard) {
         if (reply && !reply->batches.empty() && !reply->batches.front().id.empty()) {
             shard.state = ShardState::submitted;
             shard.batch = reply->batches.front().id;
-            shard.remote_state = reply->batches.front().state_word;
+            shard.remote_state = name_of(reply->batches.front().state);
             shard.since_ns = now_ns();
             shard.refusals = 0;
             shard.tries = 0;
@@ -357,7 +358,7 @@ Result<void> Machine::find_batch(const JobRow& job, Task& task, Shard shard) {
         if (found != reply->batches.end()) {
             shard.state = ShardState::submitted;
             shard.batch = found->id;
-            shard.remote_state = found->state_word;
+            shard.remote_state = name_of(found->state);
             shard.since_ns = now_ns();
             shard.tries = 0;
             shard.scans = 0;
@@ -427,7 +428,7 @@ std::optional<BatchReply> Machine::ask(Task& task, const BatchAsk& ask, Shard& s
         }
     }
     if (auto saved = put_off(shard, trouble, fault.retry_after_ms); !saved) {
-        doors_.log.error("batch state not written", {{"detail", saved.error().detail}});
+        unsaved_ = saved.error();  // or the provider would be asked again at once, for as long as the disk is full
     }
     return std::nullopt;
 }
@@ -523,7 +524,7 @@ Result<void> Machine::poll(const JobRow& job, Task& task, Shard shard) {
         return put_off(shard, "the provider's answer holds no batch");
     }
     const auto& batch = reply->batches.front();
-    const bool has_changed = batch.state_word != shard.remote_state || batch.completed + batch.failed != shard.remote_done;
+    const bool has_changed = name_of(batch.state) != shard.remote_state || batch.completed + batch.failed != shard.remote_done;
     if (shard.scans != 0 || has_changed || shard.state == ShardState::submitted) {
         shard.since_ns = now;
     }
@@ -535,7 +536,7 @@ Result<void> Machine::poll(const JobRow& job, Task& task, Shard shard) {
     }
     shard.state = ShardState::running;
     shard.scans = 0;
-    shard.remote_state = batch.state_word;
+    shard.remote_state = name_of(batch.state);
     shard.remote_total = std::max<std::int64_t>(batch.total, 0);
     shard.remote_done = batch.completed + batch.failed;
     shard.usage_input = batch.usage.input_tokens;

@@ -236,7 +236,7 @@ TEST(JobFile, is_written_by_its_owner_alone) {
                                 first.release(),
                                 first.set_exported(job.key),
                                 first.set_past_deadline(job.key),
-                                first.cancel_items(job.key, "x", "y"),
+                                first.cancel_items(job.key, "x", "y", RetryClass::none),
                                 first.apply(job.key, {}, 1),
                                 first.ingest(shard, {}, {}, 1),
                                 first.settle(shard, {}, 1),
