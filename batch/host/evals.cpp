@@ -204,7 +204,7 @@ Result<void> eval_job(JobFile& file, const JobRow& job, const OnEvalRow& on_row)
     const auto prompt = prompt_hash(definition.value());
     for (std::int64_t seq = 1;;) {
         auto items = file.items(job.key, seq, kRows);
-        auto lineage = items ? file.lineage(job.key, seq, kRows) : items.error();
+        auto lineage = items ? file.lineage(job.key, seq, items.value().size()) : items.error();
         if (!lineage) {
             return lineage.error();
         }

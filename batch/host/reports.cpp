@@ -81,7 +81,7 @@ Result<void> export_results(JobFile& file,
     }
     for (std::int64_t seq = 1;;) {
         auto items = file.items(job.key, seq, kRows);
-        auto lineage = items ? file.lineage(job.key, seq, kRows) : items.error();
+        auto lineage = items ? file.lineage(job.key, seq, items.value().size()) : items.error();
         if (!lineage) {
             return lineage.error();
         }

@@ -38,6 +38,8 @@ inline constexpr const char* kShardColumns =
     " error_offset, fetches, tries, scans, polls_null, cancel, has_stray, has_twin, refusals, is_cleaned, since_ns, intent_ns,"
     " next_ns, trouble FROM shards";
 
+inline constexpr std::int64_t kBytesOfRows = 8 * 1024 * 1024;  // of one query's, where rows may be large
+
 inline constexpr const char* kItemColumns =
     "SELECT seq, id, input, photo, state, work, checkpoints, error, detail, retry, result FROM items";
 

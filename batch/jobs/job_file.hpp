@@ -188,9 +188,10 @@ public:
         ItemRow item;
         std::optional<WorkAnswer> answer;
     };
+    /// As many as `items` would give.
     Result<std::vector<Waiting>> waiting(std::int64_t job, std::size_t rows_max);
     Result<void> apply(std::int64_t job, const std::vector<WalkOutcome>& outcomes, int content_attempts);
-    /// Rows in input order from `seq` on.
+    /// Rows in input order from `seq` on: at least one where there are any, fewer than `rows_max` where they are large.
     Result<std::vector<ItemRow>> items(std::int64_t job, std::int64_t seq, std::size_t rows_max);
     Result<std::int64_t> count(std::int64_t job, ItemState state);
     struct Unfinished {
@@ -220,6 +221,7 @@ public:
         std::int64_t work = 0;
         ItemRow item;  // one of those that ask for it
     };
+    /// As many as `items` would give.
     Result<std::vector<Line>> lines(std::int64_t shard, std::int64_t from, std::size_t rows_max);
 
     /// Outcomes, costs and the offsets of `shard` in one transaction. A line that has an outcome keeps it: a second one is an
@@ -232,10 +234,8 @@ public:
     Result<std::int64_t> open_lines(std::int64_t shard);
     /// Lines without an outcome, with the given one, in one transaction with the shard.
     Result<void> settle(const Shard& shard, const LineResult& rest, int attempts_max);
-    /// Lines that the provider's validation has refused: those requests have failed, the others go back to the queue.
-    Result<void> give_back(const Shard& shard, const std::vector<LineResult>& bad);
-    /// All lines back to the queue: the file was never run.
-    Result<void> give_back(const Shard& shard);
+    /// The file was never run: its lines go back to the queue, but for those that are `bad`, whose requests have failed.
+    Result<void> give_back(const Shard& shard, const std::vector<LineResult>& bad = {});
     /// Outcome counts of a shard's lines, by outcome.
     Result<std::map<std::string, std::int64_t>> outcomes(std::int64_t shard);
 

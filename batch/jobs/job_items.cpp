@@ -9,6 +9,13 @@ namespace eco2::batch {
 
 Result<std::vector<JobFile::Waiting>> JobFile::waiting(std::int64_t job, std::size_t rows_max) {
     return with([&](Connection& open) -> Result<std::vector<Waiting>> {
+        const auto count = rows_within(
+            kBytesOfRows,
+            open.session(),
+            "SELECT length(i.input) + length(i.checkpoints) + coalesce(length(w.answer), 0) FROM items i LEFT JOIN work w ON"
+            " w.key = i.work AND i.work <> 0 WHERE i.job = ? AND i.state = 0 ORDER BY i.seq LIMIT ?",
+            job,
+            static_cast<std::int64_t>(rows_max));
         const Rows rows(
             open.session(),
             "SELECT i.seq, i.id, i.input, i.photo, i.state, i.work, i.checkpoints, i.error, i.detail, i.retry, i.result,"
@@ -17,7 +24,7 @@ Result<std::vector<JobFile::Waiting>> JobFile::waiting(std::int64_t job, std::si
             " coalesce(w.answer, '') FROM items i LEFT JOIN work w ON w.key = i.work AND i.work <> 0"
             " WHERE i.job = ? AND i.state = 0 ORDER BY i.seq LIMIT ?",
             job,
-            static_cast<std::int64_t>(rows_max));
+            count);
         std::vector<Waiting> waiting(rows.size());
         for (std::size_t i = 0; i < rows.size(); ++i) {
             waiting[i].item = item_at(rows, i);
@@ -137,11 +144,15 @@ Result<void> JobFile::apply(std::int64_t job, const std::vector<WalkOutcome>& ou
 
 Result<std::vector<ItemRow>> JobFile::items(std::int64_t job, std::int64_t seq, std::size_t rows_max) {
     return with([&](Connection& open) -> Result<std::vector<ItemRow>> {
-        const Rows rows(open.session(),
-                        std::string(kItemColumns) + " WHERE job = ? AND seq >= ? ORDER BY seq LIMIT ?",
-                        job,
-                        seq,
-                        static_cast<std::int64_t>(rows_max));
+        const auto count = rows_within(kBytesOfRows,
+                                       open.session(),
+                                       "SELECT length(input) + length(checkpoints) + length(result) FROM items WHERE job = ?"
+                                       " AND seq >= ? ORDER BY seq LIMIT ?",
+                                       job,
+                                       seq,
+                                       static_cast<std::int64_t>(rows_max));
+        const Rows rows(
+            open.session(), std::string(kItemColumns) + " WHERE job = ? AND seq >= ? ORDER BY seq LIMIT ?", job, seq, count);
         std::vector<ItemRow> items;
         for (std::size_t i = 0; i < rows.size(); ++i) {
             items.push_back(item_at(rows, i));

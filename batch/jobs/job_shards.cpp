@@ -122,6 +122,13 @@ Result<void> JobFile::save(const Shard& shard, const Incident& incident) {
 
 Result<std::vector<JobFile::Line>> JobFile::lines(std::int64_t shard, std::int64_t from, std::size_t rows_max) {
     return with([&](Connection& open) -> Result<std::vector<Line>> {
+        const auto count = rows_within(kBytesOfRows,
+                                       open.session(),
+                                       "SELECT w.bytes FROM lines l JOIN work w ON w.key = l.work WHERE l.shard = ? AND l.line "
+                                       ">= ? ORDER BY l.line LIMIT ?",
+                                       shard,
+                                       from,
+                                       static_cast<std::int64_t>(rows_max));
         const Rows rows(
             open.session(),
             "SELECT l.line, l.work, i.seq, i.id, i.input, i.photo, i.state, i.work, i.checkpoints, i.error, i.detail, i.retry,"
@@ -131,7 +138,7 @@ Result<std::vector<JobFile::Line>> JobFile::lines(std::int64_t shard, std::int64
             " WHERE l.shard = ? AND l.line >= ? ORDER BY l.line LIMIT ?",
             shard,
             from,
-            static_cast<std::int64_t>(rows_max));
+            count);
         std::vector<Line> lines(rows.size());
         for (std::size_t i = 0; i < rows.size(); ++i) {
             lines[i].line = rows.number(i, 0);
@@ -234,14 +241,6 @@ Result<void> JobFile::give_back(const Shard& shard, const std::vector<LineResult
                 open.finish_line(shard, std::get<0>(*line), result, 1);
             }
         }
-        open.give_back(shard);
-        open.save(shard);
-        return {};
-    });
-}
-
-Result<void> JobFile::give_back(const Shard& shard) {
-    return write([&](Connection& open) -> Result<void> {
         open.give_back(shard);
         open.save(shard);
         return {};

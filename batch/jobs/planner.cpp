@@ -24,6 +24,7 @@ namespace eco2::batch {
 namespace {
 
 constexpr std::size_t kItemsOfOneCommit = 2'000;
+constexpr std::size_t kBytesOfOneCommit = 8 * 1024 * 1024;
 constexpr std::size_t kPhotosAtOnce = 8;
 constexpr std::size_t kProblemsTold = 20;
 
@@ -328,6 +329,7 @@ Result<void> Planner::add(
     InputCheck check;
     std::vector<std::string> problems;
     std::vector<InputItem> items;
+    std::size_t bytes = 0;
     const auto problem = [&](std::string text) {
         if (problems.size() <= kProblemsTold) {
             problems.push_back(std::move(text));
@@ -380,8 +382,10 @@ Result<void> Planner::add(
         if (!has_users) {
             item.user_id.clear();
         }
+        bytes += item.body.size() + item.question.size();
         items.push_back(std::move(item));
-        if (items.size() >= kItemsOfOneCommit) {
+        if (items.size() >= kItemsOfOneCommit || bytes >= kBytesOfOneCommit) {
+            bytes = 0;
             if (auto stored = store(job, items, reader); !stored) {
                 return stored;
             }

@@ -99,4 +99,19 @@ private:
     Poco::Data::RecordSet set_;
 };
 
+/// How many rows to ask for so that they fit into `bytes_max`, at least one where there are any. `sql`: each row's size, in
+/// order.
+template <class... Given>
+std::int64_t rows_within(std::int64_t bytes_max, Poco::Data::Session& session, const std::string& sql, Given... given) {
+    const Rows sizes(session, sql, given...);
+    std::int64_t bytes = 0;
+    for (std::size_t i = 0; i < sizes.size(); ++i) {
+        bytes += sizes.number(i, 0);
+        if (bytes > bytes_max) {
+            return i == 0 ? 1 : static_cast<std::int64_t>(i);
+        }
+    }
+    return static_cast<std::int64_t>(sizes.size());
+}
+
 }  // namespace eco2::batch

@@ -1,5 +1,6 @@
 #include "machine_bench.hpp"
 
+#include "base/hash.hpp"
 #include "batch/host/reports.hpp"
 #include "batch/jobs/fail_point.hpp"
 #include "batch/jobs/pipeline_steps.hpp"
@@ -19,6 +20,7 @@
 #include <algorithm>
 #include <cstdlib>
 #include <fstream>
+#include <iterator>
 #include <sstream>
 #include <utility>
 
@@ -177,6 +179,14 @@ std::string Bench::scans(int count, const std::string& name) {
     return write(name, text);
 }
 
+std::string Bench::photos(int count, const std::string& name) {
+    std::filesystem::create_directories(folder.path() / name);
+    for (int i = 1; i <= count; ++i) {
+        write(name + "/p" + std::to_string(i) + ".jpg", "photo " + std::to_string(i));
+    }
+    return folder.file(name);
+}
+
 std::string Bench::output_of(const std::string& input) const {
     return folder.file(std::filesystem::path(input).stem().string() + ".out");
 }
@@ -194,8 +204,20 @@ Result<Planner::Planned> Bench::plan(const std::string& input, const std::functi
         Planner::Doors doors{planning, fake.clock(), {}, {}, {}, {}};
         doors.provider = [this](const std::string& id) { return this->doors().provider(id); };
         doors.pipeline = [](const std::string&) { return scan(); };
-        doors.clean_photos = [](std::vector<std::string>) -> std::vector<Result<intake::Photo>> { return {}; };
+        doors.clean_photos = [](std::vector<std::string> bytes) {
+            std::vector<Result<intake::Photo>> photos;
+            for (auto& photo : bytes) {
+                intake::Photo cleaned;
+                cleaned.sha256 = sha256_hex(photo);
+                cleaned.bytes = std::move(photo);
+                photos.emplace_back(std::move(cleaned));
+            }
+            return photos;
+        };
         doors.check_url = [](const std::string& url) { return Result<std::string>(url); };
+        if (on_planning) {
+            doors.on_progress = on_planning;
+        }
         try {
             return Planner(std::move(doors), settings).plan(request);
         } catch (const Died&) {
@@ -267,7 +289,7 @@ bool Bench::turn() {
         if (!turn) {
             last_error = turn.error();
             has_handed_over = turn.error().code == Errc::cancelled;
-            EXPECT_TRUE(has_handed_over) << turn.error().text();
+            EXPECT_TRUE(has_handed_over || is_disk_full_) << turn.error().text();
             return false;
         }
         watch();
@@ -315,6 +337,20 @@ void Bench::run_for(std::chrono::nanoseconds time) {
     }
 }
 
+void Bench::set_disk_full(bool is_full) {
+    is_disk_full_ = is_full;
+    store::SqliteConnection open({db().string(), 1s, 0, false});
+    for (const auto* table : {"shards", "jobs", "items", "work", "lines"}) {
+        for (const std::string verb : {"INSERT", "UPDATE"}) {
+            const auto name = "full_" + verb + "_" + table;
+            execute(open.session(),
+                    is_full ? "CREATE TRIGGER " + name + " BEFORE " + verb + " ON " + table +
+                                  " BEGIN SELECT RAISE(FAIL, 'the disk is full'); END"
+                            : "DROP TRIGGER " + name);
+        }
+    }
+}
+
 void Bench::die_at(const std::string& point, int time) {
     armed_ = point;
     armed_left_ = time;
@@ -327,7 +363,14 @@ JobRow Bench::job(const std::string& id) {
 }
 
 std::vector<ItemRow> Bench::items(const JobRow& job) {
-    return looks_->items(job.key, 1, 1'000'000).value();
+    std::vector<ItemRow> all;
+    for (;;) {
+        auto rows = looks_->items(job.key, all.empty() ? 1 : all.back().seq + 1, 1'000'000).value();
+        if (rows.empty()) {
+            return all;
+        }
+        std::move(rows.begin(), rows.end(), std::back_inserter(all));
+    }
 }
 
 ItemRow Bench::item(const JobRow& job, const std::string& id) {

@@ -46,6 +46,11 @@ public:
     /// A file of items for the scan: "s1" to "sN".
     std::string scans(int count, const std::string& name = "scans.jsonl");
 
+    /// A folder of "p1.jpg" to "pN.jpg", which pass for photos.
+    std::string photos(int count, const std::string& name = "photos");
+    /// Asked while items are being planned, as Planner's on_progress.
+    std::function<bool(std::int64_t, std::int64_t, std::int64_t)> on_planning;
+
     /// `change`: of what is asked for. The output folder is named after the input unless told otherwise.
     Result<Planner::Planned> plan(const std::string& input, const std::function<void(PlanRequest&)>& change = {});
     JobRow planned(const std::string& input, const std::function<void(PlanRequest&)>& change = {});
@@ -70,6 +75,9 @@ public:
     int deaths() const noexcept { return deaths_; }
     /// How often each point was passed.
     static std::map<std::string, int>& passed();
+
+    /// Nothing can be written into the jobs' file any more, or again.
+    void set_disk_full(bool is_full);
 
     // looks
     JobRow job(const std::string& id);
@@ -125,6 +133,7 @@ private:
     int armed_left_ = 0;
     int every_ = 0;
     int passings_ = 0;
+    bool is_disk_full_ = false;
     int deaths_ = 0;
     std::int64_t next_ns_ = 0;
     std::map<std::int64_t, ShardState> over_shards_;

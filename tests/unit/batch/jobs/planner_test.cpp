@@ -205,6 +205,31 @@ TEST(Planner, another_provider_or_model_for_the_same_output_is_refused_while_a_j
     EXPECT_NE(elsewhere.value().job.id, job.id);
 }
 
+TEST(Planner, a_job_that_somebody_else_is_planning_is_left_to_him) {
+    Bench bench;
+    const auto input = bench.requests(2'500);
+    const auto other = bench.requests(3, "other.jsonl");
+    int times = 0;
+    bench.on_planning = [&](std::int64_t, std::int64_t, std::int64_t) {
+        if (++times == 1) {
+            const auto same = bench.plan(input);
+            EXPECT_FALSE(same);
+            EXPECT_EQ(same.error().code, Errc::io_failed);
+            EXPECT_NE(same.error().detail.find("another process is planning"), std::string::npos) << same.error().detail;
+            EXPECT_TRUE(bench.plan(other)) << "a job of its own is no such thing";
+        }
+        return true;
+    };
+    const auto job = bench.planned(input);
+    EXPECT_GT(times, 1);
+    EXPECT_EQ(job.items, 2'500);
+    bench.on_planning = {};
+    EXPECT_TRUE(bench.plan(input).value().is_known);
+    bench.run();
+    EXPECT_EQ(bench.job(job.id).items_done, 2'500);
+    bench.check();
+}
+
 TEST(JobFile, T28_of_a_newer_program_is_left_alone) {
     Bench bench;
     bench.planned(bench.requests(2));
@@ -219,6 +244,35 @@ TEST(JobFile, T28_of_a_newer_program_is_left_alone) {
     EXPECT_NE(prepared.error().detail.find("99"), std::string::npos) << prepared.error().detail;
     EXPECT_EQ(bench.number("SELECT version FROM schema_version"), 99);
     EXPECT_EQ(bench.number("SELECT count(*) FROM items"), 2);
+}
+
+TEST(JobFile, reads_as_many_large_rows_at_once_as_fit) {
+    constexpr int kCount = 30;
+    Bench bench;
+    std::string text;
+    for (int i = 1; i <= kCount; ++i) {
+        text += Bench::request("r" + std::to_string(i), std::string(1'000'000, 'q') + std::to_string(i));
+    }
+    const auto job = bench.planned(bench.write("large.jsonl", text));
+    JobFile file(bench.db());
+    std::int64_t seq = 1;
+    int reads = 0;
+    for (;;) {
+        const auto rows = file.items(job.key, seq, 1'000).value();
+        if (rows.empty()) {
+            break;
+        }
+        EXPECT_LT(rows.size(), 10U);
+        EXPECT_EQ(rows.front().seq, seq);
+        seq = rows.back().seq + 1;
+        ++reads;
+    }
+    EXPECT_EQ(seq, kCount + 1);
+    EXPECT_GE(reads, 3);
+    EXPECT_LT(file.waiting(job.key, 1'000).value().size(), 10U);
+    bench.run();
+    EXPECT_EQ(bench.job(job.id).items_done, kCount);
+    bench.check();
 }
 
 TEST(JobFile, is_written_by_its_owner_alone) {
