@@ -339,9 +339,7 @@ Result<bool> Machine::walk(const JobRow& job, Task& task) {
             outcome.end = walk.is_reply_refused ? WalkOutcome::End::refused : WalkOutcome::End::failed;
             outcome.error = walk.error.name();
             outcome.detail = shorten(walk.error.detail, 500);
-            outcome.retry = walk.is_reply_refused                ? RetryClass::content
-                            : info(walk.error.code).is_retryable ? RetryClass::transient
-                                                                 : RetryClass::fix_body;
+            outcome.retry = walk.is_reply_refused ? RetryClass::content : retry_of(walk.error);
         } else {
             const auto line = task.provider->encode_line(*walk.request, "content");
             const auto tokens = doors_.tokens(*walk.request);
@@ -559,7 +557,7 @@ Result<bool> Machine::finish(const JobRow& job, Task& task, const std::vector<Sh
     return true;
 }
 
-Result<void> Machine::abandon(Shard shard) {
+Result<void> Machine::abandon(Shard shard, const std::vector<LineResult>& bad) {
     shard.state = ShardState::abandoned;
     shard.reserved = 0;
     shard.since_ns = now_ns();
@@ -567,7 +565,7 @@ Result<void> Machine::abandon(Shard shard) {
     shard.is_cleaned = shard.input_file.empty() && !shard.has_stray;
     std::error_code ec;
     std::filesystem::remove(shard_file(shard, ".jsonl"), ec);
-    return doors_.file.give_back(shard);
+    return doors_.file.give_back(shard, bad);
 }
 
 Result<bool> Machine::begin_cancel(const JobRow& job, const std::vector<Shard>& shards, const std::string& reason) {

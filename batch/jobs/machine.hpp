@@ -111,7 +111,6 @@ private:
     Result<void> on_invalid(const JobRow& job, Task& task, Shard shard, const RemoteBatch& batch);
     Result<void> note_accepted(const JobRow& job, const Shard& shard);
     Result<std::int64_t> enqueued_beside(const Shard& shard);
-    std::int64_t sent_line(const Shard& shard, std::int64_t file_line) const;
     Result<void> send_cancel(Task& task, Shard shard);
     Result<void> download(const JobRow& job, Task& task, Shard shard);
     Result<void> ingest(const JobRow& job, Task& task, Shard shard);
@@ -119,7 +118,7 @@ private:
     Result<void> clean(Task& task, Shard shard);
     Result<void> find_twin(Task& task, Shard shard);
     Result<void> vanish(const JobRow& job, Shard shard, const std::string& trouble);
-    Result<void> abandon(Shard shard);
+    Result<void> abandon(Shard shard, const std::vector<LineResult>& bad = {});
 
     /// A call that may be repeated: an answer, or none with the shard put off.
     std::optional<BatchReply> ask(Task& task, const BatchAsk& ask, Shard& shard, BatchFault* fault = nullptr);

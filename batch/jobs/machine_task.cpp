@@ -84,6 +84,10 @@ std::string checkpoints_of(const std::vector<FinishedStage>& finished, const Pip
     return out;
 }
 
+RetryClass retry_of(const Error& error) noexcept {
+    return info(error.code).is_retryable ? RetryClass::transient : RetryClass::fix_body;
+}
+
 std::string custom_id_of(const Shard& shard, std::int64_t line) {
     return "e2-" + shard.nonce + "-" + std::to_string(line);
 }

@@ -40,6 +40,9 @@ Result<RunInput> run_input(
 Result<std::vector<FinishedStage>> finished_stages(const ItemRow& item, const Pipeline* pipeline);
 std::string checkpoints_of(const std::vector<FinishedStage>& finished, const Pipeline* pipeline);
 
+/// Of what fails on this side.
+RetryClass retry_of(const Error& error) noexcept;
+
 /// "e2-NONCE-LINE": what a line is found by.
 std::string custom_id_of(const Shard& shard, std::int64_t line);
 /// 0: not an id of this shard.

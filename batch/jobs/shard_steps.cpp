@@ -77,10 +77,21 @@ Result<void> Machine::step(const JobRow& job, Task& task, Shard shard) {
     return abandon(shard);  // the job is cancelled, and nobody can say more
 }
 
-/// Writes the file under a temporary name first: a file of the right name is whole.
+/// Writes the file under a temporary name first: a file of the right name is whole, and holds every line of the shard. Where
+/// one of them cannot be written any more, that one ends, and the others go into another shard.
 Result<void> Machine::build(const JobRow& job, Task& task, Shard shard) {
     const auto path = shard_file(shard, ".jsonl");
     LineFileWriter out(path);
+    std::vector<LineResult> bad;
+    const auto refuse = [&](std::int64_t line, const Error& why) {
+        LineResult result;
+        result.line = line;
+        result.outcome = LineResult::Outcome::failed;
+        result.error = why.name();
+        result.detail = shorten(why.detail, 500);
+        result.retry = retry_of(why);
+        bad.push_back(std::move(result));
+    };
     std::int64_t at = 1;
     while (at <= shard.lines) {
         auto lines = doors_.file.lines(shard.key, at, kBuildRows);
@@ -97,18 +108,22 @@ Result<void> Machine::build(const JobRow& job, Task& task, Shard shard) {
             if (line.item.seq > 0) {
                 rows.push_back({std::move(line.item), {}});
                 numbers.push_back(line.line);
+            } else {
+                refuse(line.line, fail(Errc::cancelled, "no item waits for this request any more"));
             }
         }
         const auto walks = walked(rows, job, task);
         for (std::size_t i = 0; i < walks.size(); ++i) {
             if (walks[i].end != ItemWalk::End::asks) {
-                continue;  // it failed on the way; the line stays without an answer and is settled as missing
+                refuse(numbers[i], walks[i].error);
+                continue;
             }
             auto request =
                 settings_.has_echo ? with_echo(walks[i].request, echo_of(shard.nonce, numbers[i])) : walks[i].request;
             auto line = task.provider->encode_line(*request, custom_id_of(shard, numbers[i]));
             if (!line) {
-                return pause(job, "a request cannot be written: " + line.error().detail);
+                refuse(numbers[i], line.error());
+                continue;
             }
             out.add(line.value());
         }
@@ -116,6 +131,9 @@ Result<void> Machine::build(const JobRow& job, Task& task, Shard shard) {
         if (auto kept = keep_lease(); !kept) {
             return kept;
         }
+    }
+    if (!bad.empty()) {
+        return abandon(std::move(shard), bad);
     }
     auto written = out.commit();
     if (!written) {
@@ -626,25 +644,6 @@ Result<void> Machine::on_terminal(const JobRow& job, Task& task, Shard shard, co
     return doors_.file.save(shard);
 }
 
-/// Which of our lines stands on a line of the file: where one could not be written, they differ. 0: not known.
-std::int64_t Machine::sent_line(const Shard& shard, std::int64_t file_line) const {
-    auto reader = LineFileReader::open(shard_file(shard, ".jsonl"), 0);
-    LineFileReader::Line line;
-    for (std::int64_t at = 1; reader; ++at) {
-        const auto more = reader.value()->next(line);
-        if (!more || !more.value()) {
-            return 0;
-        }
-        if (at == file_line) {
-            const std::string prefix = "\"e2-" + shard.nonce + "-";
-            const auto begin = line.text.find(prefix);
-            const auto end = begin == std::string_view::npos ? begin : line.text.find('"', begin + 1);
-            return end == std::string_view::npos ? 0 : line_of(shard, line.text.substr(begin + 1, end - begin - 1));
-        }
-    }
-    return 0;
-}
-
 /// Nothing was run and nothing billed: the file was refused as a whole.
 Result<void> Machine::on_invalid(const JobRow& job, Task& task, Shard shard, const RemoteBatch& batch) {
     const auto now = now_ns();
@@ -698,7 +697,7 @@ Result<void> Machine::on_invalid(const JobRow& job, Task& task, Shard shard, con
             continue;
         }
         LineResult result;
-        result.line = sent_line(shard, fault.line);
+        result.line = fault.line;
         result.outcome = LineResult::Outcome::failed;
         result.error = info(Errc::provider_rejected).name;
         result.detail = shorten(fault.code + ": " + fault.message, 500);

@@ -204,6 +204,22 @@ TEST(MachineDeadline, stop_keeps_what_was_answered) {
     bench.check(paid_more_than_once());
 }
 
+TEST(MachineDeadline, that_has_ended_items_does_not_end_them_again_when_they_are_retried) {
+    Bench bench;
+    const auto job = bench.planned(bench.requests(10), [&](PlanRequest& request) { request.deadline_ns = 1; });
+    bench.run();
+    ASSERT_EQ(bench.job(job.id).items_failed, 10);
+    JobFile other(bench.db());
+    EXPECT_EQ(other.retry(job.id, {"transient"}, {}).value(), 0);
+    EXPECT_EQ(bench.job(job.id).state, JobState::done);
+    EXPECT_EQ(other.retry(job.id, {"expired"}, {}).value(), 10);
+    bench.forget_over();
+    bench.run();
+    EXPECT_EQ(bench.job(job.id).state, JobState::done);
+    EXPECT_EQ(bench.job(job.id).items_done, 10);
+    bench.check();
+}
+
 TEST(MachineDeadline, resubmit_asks_for_the_rest_again) {
     Bench bench;
     ASSERT_TRUE(bench.fake.behave(R"({"batch":{"in_progress_ms":600000}})"));

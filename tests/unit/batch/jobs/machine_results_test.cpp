@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <filesystem>
 
 /// T10 to T13: result files as they should not be.
 namespace eco2::batch {
@@ -180,6 +181,66 @@ TEST(MachineResults, of_a_body_that_is_wrong_are_not_asked_for_again) {
     Bench::Expected expected;
     expected.is_paid_once = false;
     bench.check(expected);
+}
+
+TEST(MachineBuild, sends_nothing_for_a_photo_that_is_gone) {
+    Bench bench;
+    const auto job = bench.planned(bench.photos(4));
+    // Once the request is in the queue, and before it is written into a file.
+    ASSERT_TRUE(bench.run_until([&] { return bench.number("SELECT count(*) FROM work") == 4; }));
+    const auto gone = bench.item(job, "p2.jpg");
+    ASSERT_TRUE(std::filesystem::remove(bench.data_dir() / "batch/photos" / (gone.photo + ".jpg")));
+    bench.run();
+    const auto end = bench.job(job.id);
+    EXPECT_EQ(end.state, JobState::done) << end.reason;
+    EXPECT_EQ(end.items_done, 3);
+    EXPECT_EQ(bench.item(job, "p2.jpg").state, ItemState::failed);
+    EXPECT_EQ(bench.item(job, "p2.jpg").error, "IO_FAILED");
+    EXPECT_EQ(bench.fake.executed(), 6) << "two stages of the three others";
+    bench.check();
+}
+
+TEST(MachineIngest, a_file_that_cannot_be_read_loses_no_line) {
+    for (const bool is_gone : {true, false}) {
+        Bench bench;
+        const auto job = bench.planned(bench.requests(2'000));
+        ASSERT_TRUE(bench.run_until([&] {
+            const auto shards = bench.shards(job);
+            return !shards.empty() && shards.front().state == ShardState::ingesting;
+        }));
+        for (const auto& entry : std::filesystem::directory_iterator(bench.data_dir() / "batch/shards")) {
+            if (is_gone) {
+                std::filesystem::remove(entry.path());
+            } else {
+                std::filesystem::resize_file(entry.path(), entry.file_size() / 2);
+            }
+        }
+        bench.run();
+        EXPECT_EQ(bench.job(job.id).items_done, 2'000);
+        bench.check();
+    }
+}
+
+TEST(MachineDisk, that_is_full_is_not_a_reason_to_ask_the_provider_in_a_loop) {
+    Bench bench;
+    const auto job = bench.planned(bench.requests(5));
+    int refused = 0;
+    bench.wire.before = [&](const std::string& step, int) -> std::optional<WireResult> {
+        if (step == "retrieve" && refused == 0) {
+            ++refused;
+            bench.set_disk_full(true);
+            return FakeWire::status(500);
+        }
+        return std::nullopt;
+    };
+    ASSERT_TRUE(bench.run_until([&] { return !bench.last_error.detail.empty(); }, 1h)) << "a turn that ends by an error";
+    EXPECT_EQ(bench.last_error.code, Errc::store_failed);
+    EXPECT_EQ(refused, 1);
+    EXPECT_EQ(bench.wire.sent("retrieve"), 0);
+    bench.set_disk_full(false);
+    bench.run();
+    EXPECT_EQ(bench.job(job.id).items_done, 5);
+    bench.check();
 }
 
 }  // namespace
