@@ -149,9 +149,6 @@ Result<void> check_photo_file(const std::string& path) {
     if (!S_ISREG(status.st_mode)) {
         return fail(Errc::invalid_field, "is not a file");
     }
-    if (status.st_size == 0) {
-        return fail(Errc::invalid_field, "is empty");
-    }
     if (::access(path.c_str(), R_OK) != 0) {
         return fail(Errc::invalid_field, "may not be read by this user");
     }

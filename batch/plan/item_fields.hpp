@@ -42,7 +42,7 @@ Result<InputItem> make_item(ItemTexts texts, std::int64_t row, const std::filesy
 /// Errors: invalid_field: empty, too long, not UTF-8.
 Result<void> check_item_id(std::string_view id);
 
-/// That a photo is there, a regular file that can be read, and not empty. Blocks. Errors: invalid_field, without its path.
+/// That a photo is there, a regular file that can be read. Blocks. Errors: invalid_field, without its path.
 Result<void> check_photo_file(const std::string& path);
 
 /// "INPUT:LINE: " before the error's detail. The code becomes invalid_field, unless it is io_failed.

@@ -95,7 +95,7 @@ Opened::~Opened() {
     }
 }
 
-Result<Opened> open_batch(const CommonOptions& common, bool is_worker) {
+Result<Opened> open_batch(const CommonOptions& common, BatchUse use) {
     // Many small values come and go on several threads; what the heap gave back at once it would ask for again.
     mallopt(M_TRIM_THRESHOLD, 64 << 20);
     mallopt(M_TOP_PAD, 16 << 20);
@@ -104,7 +104,12 @@ Result<Opened> open_batch(const CommonOptions& common, bool is_worker) {
         return config.error();
     }
     auto log = runtime::log_options(config.value());
-    log.level = common.overrides.log_level || is_worker ? log.level : LogLevel::error;
+    log.level = common.overrides.log_level || use == BatchUse::worker ? log.level : LogLevel::error;
+    if (use == BatchUse::estimate) {
+        for (auto& plugin : config.value().plugins) {
+            plugin.keys.clear();
+        }
+    }
     Opened opened;
     opened.host = std::make_unique<runtime::Host>(std::move(config.value()), layout(), std::move(log));
     if (auto loaded = opened.host->load(); !loaded) {

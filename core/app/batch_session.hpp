@@ -14,6 +14,12 @@ namespace eco2::app {
 /// Prints it, and gives the exit code.
 int fail_with(const Error& error);
 
+enum class BatchUse {
+    jobs,
+    worker,
+    estimate,  // nobody is asked: no key is read
+};
+
 /// A loaded host with its jobs, for one command.
 struct Opened {
     std::unique_ptr<runtime::Host> host;
@@ -23,7 +29,7 @@ struct Opened {
     Opened(Opened&&) = default;
     Opened& operator=(Opened&&) = default;
 };
-Result<Opened> open_batch(const CommonOptions& common, bool is_worker = false);
+Result<Opened> open_batch(const CommonOptions& common, BatchUse use = BatchUse::jobs);
 
 /// The file of jobs alone: for looks at it, which need no plugin. Errors: not_found (there are no jobs).
 Result<std::unique_ptr<batch::JobFile>> open_file(const CommonOptions& common);

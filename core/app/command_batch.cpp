@@ -19,7 +19,7 @@ namespace eco2::app {
 
 int batch_estimate(const CommonOptions& common, const BatchOptions& options) {
     block_stop_signals();
-    auto opened = open_batch(common);
+    auto opened = open_batch(common, BatchUse::estimate);
     if (!opened) {
         return fail_with(opened.error());
     }
@@ -264,7 +264,7 @@ int batch_work(const CommonOptions& common, const BatchOptions& options) {
     if (options.is_supervised) {
         exit_when_parent_goes(STDIN_FILENO);
     }
-    auto opened = open_batch(common, true);
+    auto opened = open_batch(common, BatchUse::worker);
     if (!opened) {
         return fail_with(opened.error());
     }

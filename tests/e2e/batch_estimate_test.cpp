@@ -102,6 +102,22 @@ TEST_F(BatchEstimate, a_model_without_a_price_is_told_and_a_capped_job_of_it_doe
     EXPECT_EQ(eco2({"batch", "run", file, "--cap-usd", "1", "--output", (directory / "out").string()}).exit_code, 3);
 }
 
+TEST_F(BatchEstimate, needs_no_key_and_takes_broken_photos_for_items_that_fail) {
+    start_batches();
+    environment.erase("OPENAI_BASE_URL");
+    environment.erase("OPENAI_API_KEY");
+    fs::create_directories(directory / "photos");
+    fs::copy_file(photo("pet_bottle.jpg"), directory / "photos" / "a.jpg");
+    write(directory / "photos" / "b.jpg", "");
+    write(directory / "photos" / "c.jpg", "no photo");
+    const auto ended = eco2({"batch", "estimate", directory / "photos", "--json"});
+    ASSERT_EQ(ended.exit_code, 0) << ended;
+    EXPECT_EQ(json(ended.out).at("stages").at(0).at("items"), 1) << ended;
+    const auto run = eco2({"batch", "run", directory / "photos"});
+    EXPECT_EQ(run.exit_code, 3) << run;
+    EXPECT_NE(run.err.find("OPENAI_API_KEY"), std::string::npos) << "what costs money does need one" << run;
+}
+
 TEST_F(BatchEstimate, a_job_keeps_the_estimate_of_its_plan) {
     start_batches();
     const auto file = urls(450);  // more than the sample
