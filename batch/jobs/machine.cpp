@@ -8,7 +8,6 @@
 #include "batch/jobs/machine_task.hpp"
 
 #include <algorithm>
-#include <cstdio>
 #include <utility>
 
 namespace eco2::batch {
@@ -30,12 +29,6 @@ bool is_with_provider(ShardState state) {
         case ShardState::vanished: return true;
         default: return false;
     }
-}
-
-std::string usd(std::int64_t picousd) {
-    char text[40];
-    std::snprintf(text, sizeof(text), "%.6f USD", static_cast<double>(picousd) / 1e12);
-    return text;
 }
 
 bool is_over(const Shard& shard) {
@@ -653,6 +646,15 @@ Result<void> Machine::pause(const JobRow& job, const std::string& reason) {
         return {};
     }
     return doors_.file.set_job(job.key, JobState::paused, reason);
+}
+
+void Machine::go_on(Shard& shard, ShardState state) {
+    shard.state = state;
+    shard.since_ns = now_ns();
+    shard.next_ns = 0;
+    shard.tries = 0;
+    shard.scans = 0;
+    shard.trouble.clear();
 }
 
 Result<void> Machine::put_off(Shard& shard, std::string trouble, std::int64_t wait_ms) {

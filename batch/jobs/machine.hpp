@@ -122,6 +122,8 @@ private:
 
     /// A call that may be repeated: an answer, or none with the shard put off.
     std::optional<BatchReply> ask(Task& task, const BatchAsk& ask, Shard& shard, BatchFault* fault = nullptr);
+    /// The next state begins at once, with its own count of tries.
+    void go_on(Shard& shard, ShardState state);
     Result<void> put_off(Shard& shard, std::string trouble, std::int64_t wait_ms = -1);
     Result<void> pause(const JobRow& job, const std::string& reason);
     Result<void> on_refused(const JobRow& job, Shard& shard, const BatchFault& fault, ShardState back_to);

@@ -5,6 +5,7 @@
 #include <boost/json/parse.hpp>
 
 #include <charconv>
+#include <cstdio>
 #include <fstream>
 #include <sstream>
 
@@ -82,6 +83,12 @@ std::string checkpoints_of(const std::vector<FinishedStage>& finished, const Pip
         out += (out.empty() ? "" : "\n") + checkpoint_record(pipeline->stages()[i].definition.name, finished[i]);
     }
     return out;
+}
+
+std::string usd(std::int64_t picousd) {
+    char text[40];
+    std::snprintf(text, sizeof(text), "%.6f USD", static_cast<double>(picousd) / 1e12);
+    return text;
 }
 
 RetryClass retry_of(const Error& error) noexcept {

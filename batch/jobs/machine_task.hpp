@@ -7,6 +7,8 @@
 #include <map>
 #include <memory>
 #include <string>
+#include <string_view>
+#include <vector>
 
 namespace eco2::batch {
 
@@ -40,6 +42,8 @@ Result<RunInput> run_input(
 Result<std::vector<FinishedStage>> finished_stages(const ItemRow& item, const Pipeline* pipeline);
 std::string checkpoints_of(const std::vector<FinishedStage>& finished, const Pipeline* pipeline);
 
+std::string usd(std::int64_t picousd);
+
 /// Of what fails on this side.
 RetryClass retry_of(const Error& error) noexcept;
 
@@ -48,5 +52,14 @@ std::string custom_id_of(const Shard& shard, std::int64_t line);
 /// 0: not an id of this shard.
 std::int64_t line_of(const Shard& shard, std::string_view custom_id);
 std::string file_name_of(const Shard& shard);
+
+/// Whether a page of a list, and so what comes behind it, is older than what is looked for. Only of a page that is seen to
+/// begin with the newest: nobody promises an order, and what is overlooked is paid for twice. `margin_s`: by which the
+/// provider's clock may differ from ours.
+template <class Row>
+bool is_past(const std::vector<Row>& page, const Shard& shard, std::int64_t margin_s = 300) {
+    return !page.empty() && page.back().created_at_s >= 0 && page.front().created_at_s > page.back().created_at_s &&
+           page.back().created_at_s < shard.intent_ns / 1'000'000'000 - margin_s;
+}
 
 }  // namespace eco2::batch

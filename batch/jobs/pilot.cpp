@@ -3,18 +3,8 @@
 
 #include <algorithm>
 #include <cstddef>
-#include <cstdio>
 
 namespace eco2::batch {
-namespace {
-
-std::string usd(std::int64_t picousd) {
-    char text[32];
-    std::snprintf(text, sizeof(text), "%.4f USD", static_cast<double>(picousd) / 1e12);
-    return text;
-}
-
-}  // namespace
 
 /// The first requests go through all stages before the others follow. What failed among them goes again with the others.
 Result<Machine::Pilot> Machine::pilot(const JobRow& job, const Task& task) {

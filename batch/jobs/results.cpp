@@ -80,11 +80,7 @@ Result<void> Machine::download(const JobRow&, Task& task, Shard shard) {
         return put_off(shard, "the results cannot be fetched: " + trouble, fault.retry_after_ms);
     }
     fail_point("download.after");
-    shard.state = ShardState::ingesting;
-    shard.tries = 0;
-    shard.next_ns = 0;
-    shard.since_ns = now_ns();
-    shard.trouble.clear();
+    go_on(shard, ShardState::ingesting);
     return doors_.file.save(shard);
 }
 
@@ -372,8 +368,7 @@ Result<void> Machine::clean(Task& task, Shard shard) {
                     return shard.tries >= kCleanTries ? give_up(file.id) : Result<void>();
                 }
             }
-            const bool is_older = !reply->files.empty() && reply->files.back().created_at_s >= 0 &&
-                                  reply->files.back().created_at_s < shard.intent_ns / 1'000'000'000 - 86'400;
+            const bool is_older = is_past(reply->files, shard, 86'400);  // earlier intents of its upload too
             page = reply->next_page;
             if (page.empty() || is_older) {
                 break;

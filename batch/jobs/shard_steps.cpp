@@ -15,13 +15,12 @@ namespace eco2::batch {
 namespace {
 
 constexpr std::size_t kBuildRows = 48;
-constexpr std::int64_t kClockSkewS = 300;  // between the provider's clock and ours, in look-ups
-constexpr int kPagesMax = 200;             // of a look-up; a provider that pages for ever is no proof
+constexpr int kPagesMax = 200;  // of a look-up; a provider that pages for ever is no proof
 constexpr int kCleanScans = 2;
 constexpr int kNullPolls = 10;
 constexpr int kNullPollsOfErrors = 3;  // some servers have one file for both
-constexpr int kLineFailuresMax = 10;   // likewise, naming lines
 constexpr int kFileFailuresMax = 3;    // validations of whole files that fail in a row without naming a line
+constexpr int kLineFailuresMax = 10;   // likewise, naming lines
 constexpr int kTriesOfPermanent = 3;
 
 bool is_token_limit(std::string_view code) {
@@ -140,13 +139,9 @@ Result<void> Machine::build(const JobRow& job, Task& task, Shard shard) {
         return put_off(shard, "the file of requests cannot be written: " + written.error().detail);
     }
     fail_point("build.renamed");
-    shard.state = ShardState::built;
+    go_on(shard, ShardState::built);
     shard.bytes = written.value().bytes;
     shard.file_sha256 = written.value().sha256;
-    shard.since_ns = now_ns();
-    shard.next_ns = 0;
-    shard.tries = 0;
-    shard.trouble.clear();
     auto saved = doors_.file.save(shard);
     fail_point("build.after");
     return saved;
@@ -188,11 +183,8 @@ Result<void> Machine::upload(const JobRow& job, Task& task, Shard shard) {
         BatchFault fault;
         const auto reply = task.provider->read_reply(BatchStep::upload, result.status, result.headers, result.body, fault);
         if (reply && !reply->files.empty()) {
-            shard.state = ShardState::uploaded;
+            go_on(shard, ShardState::uploaded);
             shard.input_file = reply->files.front().id;
-            shard.tries = 0;
-            shard.next_ns = 0;
-            shard.trouble.clear();
             auto saved = doors_.file.save(shard);
             fail_point("upload.after");
             return saved;
@@ -227,18 +219,14 @@ Result<void> Machine::find_upload(Task& task, Shard shard) {
                 return file.name == file_name_of(shard) && (file.bytes < 0 || file.bytes == shard.bytes);
             });
             if (found != reply->files.end()) {
-                shard.state = ShardState::uploaded;
+                go_on(shard, ShardState::uploaded);
                 shard.input_file = found->id;
-                shard.tries = 0;
-                shard.next_ns = 0;
-                shard.trouble.clear();
                 auto saved =
                     doors_.file.save(shard, incident(shard, "adopted_file", "an upload without a reply was found by its name"));
                 fail_point("reconcile.after");
                 return saved;
             }
-            const bool is_older = !reply->files.empty() && reply->files.back().created_at_s >= 0 &&
-                                  reply->files.back().created_at_s < shard.intent_ns / 1'000'000'000 - kClockSkewS;
+            const bool is_older = is_past(reply->files, shard);
             page = reply->next_page;
             if (page.empty() || is_older) {
                 break;
@@ -315,14 +303,11 @@ Result<void> Machine::submit(const JobRow& job, Task& task, Shard shard) {
         BatchFault fault;
         const auto reply = task.provider->read_reply(BatchStep::create, result.status, result.headers, result.body, fault);
         if (reply && !reply->batches.empty() && !reply->batches.front().id.empty()) {
-            shard.state = ShardState::submitted;
+            go_on(shard, ShardState::submitted);
             shard.batch = reply->batches.front().id;
             shard.remote_state = name_of(reply->batches.front().state);
-            shard.since_ns = now_ns();
             shard.refusals = 0;
-            shard.tries = 0;
             shard.next_ns = now_ns() + std::chrono::nanoseconds(settings_.poll_min).count();
-            shard.trouble.clear();
             auto saved = doors_.file.save(shard);
             fail_point("submit.after");
             return saved;
@@ -374,21 +359,15 @@ Result<void> Machine::find_batch(const JobRow& job, Task& task, Shard shard) {
             return batch.tag == shard.nonce || (!shard.input_file.empty() && batch.input_file == shard.input_file);
         });
         if (found != reply->batches.end()) {
-            shard.state = ShardState::submitted;
+            go_on(shard, ShardState::submitted);
             shard.batch = found->id;
             shard.remote_state = name_of(found->state);
-            shard.since_ns = now_ns();
-            shard.tries = 0;
-            shard.scans = 0;
-            shard.next_ns = 0;
-            shard.trouble.clear();
             auto saved =
                 doors_.file.save(shard, incident(shard, "adopted", "a batch whose creation got no reply was found by its tag"));
             fail_point("reconcile.after");
             return saved;
         }
-        const bool is_older = !reply->batches.empty() && reply->batches.back().created_at_s >= 0 &&
-                              reply->batches.back().created_at_s < shard.intent_ns / 1'000'000'000 - kClockSkewS;
+        const bool is_older = is_past(reply->batches, shard);
         page = reply->next_page;
         is_whole = page.empty() || is_older;
     }
@@ -401,10 +380,7 @@ Result<void> Machine::find_batch(const JobRow& job, Task& task, Shard shard) {
         ++shard.scans;
     }
     if (shard.scans >= kCleanScans) {
-        shard.state = ShardState::uploaded;
-        shard.next_ns = 0;
-        shard.tries = 0;
-        shard.scans = 0;
+        go_on(shard, ShardState::uploaded);
         shard.has_twin = true;
         return doors_.file.save(
             shard,
@@ -637,10 +613,7 @@ Result<void> Machine::on_terminal(const JobRow& job, Task& task, Shard shard, co
                       "batch " + shard.batch + " is over with " + std::to_string(std::max<std::int64_t>(batch.completed, 0)) +
                           " answers, but names no file for them");
     }
-    shard.state = ShardState::downloading;
-    shard.tries = 0;
-    shard.next_ns = 0;
-    shard.since_ns = now_ns();
+    go_on(shard, ShardState::downloading);
     return doors_.file.save(shard);
 }
 

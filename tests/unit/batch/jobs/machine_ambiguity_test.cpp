@@ -120,6 +120,30 @@ TEST(MachineCreate, finds_its_batch_behind_a_hundred_others) {
     EXPECT_EQ(bench.wire.sent("list"), 2);
 }
 
+TEST(MachineCreate, finds_its_batch_in_a_list_that_begins_with_the_oldest) {
+    Bench bench;
+    ASSERT_TRUE(bench.fake.behave(R"({"batch":{"faults":[{"on":"create","fault":"lost_reply"}]}})"));
+    int pages = 0;
+    bench.wire.before = [&](const std::string& step, int) -> std::optional<WireResult> {
+        if (step != "list") {
+            return std::nullopt;
+        }
+        if (pages++ % 2 == 0) {
+            return FakeWire::status(200,
+                                    R"({"object":"list","data":[{"id":"batch_a","status":"completed","created_at":1},)"
+                                    R"({"id":"batch_b","status":"completed","created_at":2}],"has_more":true})");
+        }
+        return FakeWire::status(200, bench.fake.answer("GET", "/v1/batches", {}, "").body());  // what is behind it
+    };
+    const auto job = bench.planned(bench.requests(5));
+    bench.run();
+    EXPECT_EQ(bench.job(job.id).state, JobState::done);
+    EXPECT_EQ(bench.wire.sent("create"), 1);
+    EXPECT_EQ(bench.incidents(job, "adopted"), 1);
+    EXPECT_EQ(pages, 2);
+    bench.check();
+}
+
 TEST(MachineCreate, where_nothing_can_be_looked_up_waits_for_a_person) {
     Bench bench;
     ChangedProvider blind(bench.provider(), [](BatchCapabilities& able) { able.can_list = false; });
