@@ -1,6 +1,5 @@
 #include "batch/jobs/planner.hpp"
 
-#include "base/file_lock.hpp"
 #include "base/hash.hpp"
 #include "base/random.hpp"
 #include "base/text.hpp"
@@ -15,9 +14,11 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <chrono>
 #include <cstring>
 #include <fstream>
 #include <sstream>
+#include <thread>
 #include <utility>
 
 namespace eco2::batch {
@@ -25,6 +26,7 @@ namespace {
 
 constexpr std::size_t kItemsOfOneCommit = 2'000;
 constexpr std::size_t kBytesOfOneCommit = 8 * 1024 * 1024;
+constexpr std::chrono::milliseconds kLockedWait{100};
 constexpr std::size_t kPhotosAtOnce = 8;
 constexpr std::size_t kProblemsTold = 20;
 
@@ -202,17 +204,27 @@ Result<std::optional<JobRow>> Planner::known(const PlanRequest& request, const s
                     job.id + "` and run again (what was answered is not paid twice)");
 }
 
+/// Two processes would each make a job of the same input. Whoever comes second finds the other's job.
+Result<std::unique_ptr<FileLock>> Planner::planning_lock(const std::string& input, const std::string& output) {
+    const auto path = settings_.data_dir / "planning.lock";
+    for (;;) {
+        auto lock = FileLock::try_take(path, lock_byte(input, output));
+        if (!lock || lock.value() != nullptr) {
+            return lock;
+        }
+        if (!doors_.on_progress(0, 0, 0)) {
+            return fail(Errc::cancelled, "stopped while another process was planning the same job");
+        }
+        std::this_thread::sleep_for(kLockedWait);
+    }
+}
+
 Result<Planner::Planned> Planner::plan(const PlanRequest& request) {
     const auto input = absolute(request.input);
     const auto stat = input_stat(input);
-    auto lock = FileLock::try_take(settings_.data_dir / "planning.lock", lock_byte(input, absolute(request.output)));
+    auto lock = planning_lock(input, absolute(request.output));
     if (!lock) {
         return lock.error();
-    }
-    if (lock.value() == nullptr) {
-        return fail(Errc::io_failed,
-                    "another process is planning a job of " + input + " for " + absolute(request.output) +
-                        ": follow it there, or try again when it has planned");
     }
     if (!request.is_new) {
         auto found = known(request, input, stat);

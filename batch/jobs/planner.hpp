@@ -1,6 +1,7 @@
 #pragma once
 
 #include "base/clock.hpp"
+#include "base/file_lock.hpp"
 #include "batch/jobs/job_file.hpp"
 #include "batch/jobs/settings.hpp"
 #include "batch/plan/input_reader.hpp"
@@ -63,7 +64,8 @@ public:
         bool is_known = false;           // it was there already
         std::vector<std::string> notes;  // for people: files left out, columns ignored
     };
-    /// The job for this input and output that is not over, or was not changed since it was; else a new one.
+    /// The job for this input and output that is not over, or was not changed since it was; else a new one. Waits, asking
+    /// on_progress, while another process plans one for the same input and output.
     ///
     /// Errors: invalid_field with one line a fault, up to twenty: nothing is kept then. Also where the input was changed since
     ///         its job began (the job goes on as it was planned; take another --output for a new one, or cancel it).
@@ -75,6 +77,7 @@ private:
     Result<void> add(JobRow& job, InputReader& reader, const Pipeline* pipeline, const BatchCapabilities& able, bool has_users);
     Result<void> store(JobRow& job, std::vector<InputItem>& items, InputReader& reader);
     void estimate(Planned& planned);
+    Result<std::unique_ptr<FileLock>> planning_lock(const std::string& input, const std::string& output);
 
     Doors doors_;
     const Settings settings_;

@@ -202,7 +202,7 @@ Result<Planner::Planned> Bench::plan(const std::string& input, const std::functi
     for (;;) {
         JobFile planning(db());
         Planner::Doors doors{planning, fake.clock(), {}, {}, {}, {}};
-        doors.provider = [this](const std::string& id) { return this->doors().provider(id); };
+        doors.provider = [this](const std::string& id) { return provider_named(id); };
         doors.pipeline = [](const std::string&) { return scan(); };
         doors.clean_photos = [](std::vector<std::string> bytes) {
             std::vector<Result<intake::Photo>> photos;
@@ -232,12 +232,14 @@ JobRow Bench::planned(const std::string& input, const std::function<void(PlanReq
     return planned ? job(planned.value().job.id) : JobRow{};
 }
 
+BatchProviderDoor* Bench::provider_named(const std::string& id) {
+    const auto found = providers.find(id);
+    return found != providers.end() ? found->second : id == "openai_batch" ? &plugin_.door() : nullptr;
+}
+
 Machine::Doors Bench::doors() {
     Machine::Doors doors{*file, wire, fake.clock(), null_log(), {}, {}, {}, {}, {}, {}};
-    doors.provider = [this](const std::string& id) -> BatchProviderDoor* {
-        const auto found = providers.find(id);
-        return found != providers.end() ? found->second : id == "openai_batch" ? &plugin_.door() : nullptr;
-    };
+    doors.provider = [this](const std::string& id) { return provider_named(id); };
     doors.steps = [this](const JobRow& job) {
         return make_steps(job,
                           {executor_,

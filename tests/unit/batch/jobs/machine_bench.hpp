@@ -121,9 +121,11 @@ public:
 
     std::filesystem::path data_dir() const { return folder.path() / "data"; }
     std::filesystem::path db() const { return data_dir() / "batch.db"; }
+    /// Of the process that works.
     Machine::Doors doors();
 
 private:
+    BatchProviderDoor* provider_named(const std::string& id);
     void watch();
 
     test::ThreadedExecutor executor_{2};
