@@ -169,7 +169,11 @@ void JobFile::Connection::finish_line(const Shard& shard, std::int64_t work, con
 }
 
 void JobFile::Connection::give_back(const Shard& shard) {
-    execute(session(), "UPDATE work SET state = 0, shard = 0 WHERE state = 1 AND shard = ?", shard.key);
+    execute(session(),
+            "UPDATE work SET state = 0, shard = 0 WHERE state = 1 AND shard = ? AND key IN (SELECT work FROM lines WHERE shard "
+            "= ?)",
+            shard.key,
+            shard.key);
     execute(session(),
             "UPDATE lines SET outcome = 4, retry = ? WHERE shard = ? AND outcome = 0",
             static_cast<int>(RetryClass::limit),

@@ -30,6 +30,7 @@ constexpr const char* kTables[] = {
     " retry INTEGER NOT NULL, id TEXT NOT NULL, photo TEXT NOT NULL, input TEXT NOT NULL, works TEXT NOT NULL,"
     " error TEXT NOT NULL, detail TEXT NOT NULL, checkpoints TEXT NOT NULL, result TEXT NOT NULL,"
     " PRIMARY KEY(job, seq)) WITHOUT ROWID",
+    // Queries name these indexes where SQLite, which keeps no statistics here, would walk a whole job instead.
     "CREATE INDEX items_waiting ON items(job, seq) WHERE state = 0",
     "CREATE INDEX items_asking ON items(work) WHERE state = 1",
     "CREATE TABLE work(key INTEGER PRIMARY KEY, hash TEXT NOT NULL UNIQUE, job INTEGER NOT NULL, asker INTEGER NOT NULL,"
@@ -272,7 +273,11 @@ Result<std::int64_t> JobFile::retry(const std::string& id,
             const std::string gone =
                 "(SELECT key FROM shards WHERE job = ? AND state = " + std::to_string(static_cast<int>(ShardState::vanished)) +
                 ")";
-            execute(open.session(), "UPDATE work SET state = 0, shard = 0 WHERE state = 1 AND shard IN " + gone, job);
+            execute(open.session(),
+                    "UPDATE work SET state = 0, shard = 0 WHERE state = 1 AND key IN (SELECT work FROM lines WHERE shard IN " +
+                        gone + ") AND shard IN " + gone,
+                    job,
+                    job);
             execute(open.session(), "UPDATE lines SET outcome = 4 WHERE outcome = 0 AND shard IN " + gone, job);
             execute(open.session(),
                     "UPDATE shards SET state = ?, reserved = 0, next_ns = 0 WHERE key IN " + gone,

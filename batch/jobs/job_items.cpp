@@ -9,19 +9,19 @@ namespace eco2::batch {
 
 Result<std::vector<JobFile::Waiting>> JobFile::waiting(std::int64_t job, std::size_t rows_max) {
     return with([&](Connection& open) -> Result<std::vector<Waiting>> {
-        const auto count = rows_within(
-            kBytesOfRows,
-            open.session(),
-            "SELECT length(i.input) + length(i.checkpoints) + coalesce(length(w.answer), 0) FROM items i LEFT JOIN work w ON"
-            " w.key = i.work AND i.work <> 0 WHERE i.job = ? AND i.state = 0 ORDER BY i.seq LIMIT ?",
-            job,
-            static_cast<std::int64_t>(rows_max));
+        const auto count = rows_within(kBytesOfRows,
+                                       open.session(),
+                                       "SELECT length(i.input) + length(i.checkpoints) + coalesce(length(w.answer), 0) FROM "
+                                       "items i INDEXED BY items_waiting LEFT JOIN work w ON"
+                                       " w.key = i.work AND i.work <> 0 WHERE i.job = ? AND i.state = 0 ORDER BY i.seq LIMIT ?",
+                                       job,
+                                       static_cast<std::int64_t>(rows_max));
         const Rows rows(
             open.session(),
             "SELECT i.seq, i.id, i.input, i.photo, i.state, i.work, i.checkpoints, i.error, i.detail, i.retry, i.result,"
             " coalesce(w.state, -1), coalesce(w.finish, 0), coalesce(w.model, ''), coalesce(w.input_tokens, -1),"
             " coalesce(w.output_tokens, -1), coalesce(w.cached_tokens, -1), coalesce(w.reasoning_tokens, -1),"
-            " coalesce(w.answer, '') FROM items i LEFT JOIN work w ON w.key = i.work AND i.work <> 0"
+            " coalesce(w.answer, '') FROM items i INDEXED BY items_waiting LEFT JOIN work w ON w.key = i.work AND i.work <> 0"
             " WHERE i.job = ? AND i.state = 0 ORDER BY i.seq LIMIT ?",
             job,
             count);
@@ -163,13 +163,20 @@ Result<std::vector<ItemRow>> JobFile::items(std::int64_t job, std::int64_t seq, 
 
 Result<std::vector<JobFile::Unfinished>> JobFile::unfinished(std::int64_t job, std::size_t rows_max) {
     return with([&](Connection& open) -> Result<std::vector<Unfinished>> {
+        const auto most = static_cast<std::int64_t>(rows_max);
         const Rows rows(
             open.session(),
             "SELECT i.seq, i.id, i.input, i.photo, i.state, i.work, i.checkpoints, i.error, i.detail, i.retry, i.result,"
-            " coalesce(w.tokens, 0), coalesce(w.output_max, 0) FROM items i LEFT JOIN work w ON w.key = i.work"
-            " WHERE i.job = ? AND i.state IN (0, 1) ORDER BY i.seq LIMIT ?",
+            " coalesce(w.tokens, 0), coalesce(w.output_max, 0) FROM"
+            " (SELECT seq FROM (SELECT seq FROM items INDEXED BY items_waiting WHERE job = ? AND state = 0 LIMIT ?)"
+            " UNION ALL SELECT seq FROM (SELECT seq FROM items INDEXED BY items_asking WHERE job = ? AND state = 1 LIMIT ?)) u"
+            " JOIN items i ON i.job = ? AND i.seq = u.seq LEFT JOIN work w ON w.key = i.work ORDER BY i.seq LIMIT ?",
             job,
-            static_cast<std::int64_t>(rows_max));
+            most,
+            job,
+            most,
+            job,
+            most);
         std::vector<Unfinished> items;
         for (std::size_t i = 0; i < rows.size(); ++i) {
             items.push_back({item_at(rows, i), rows.number(i, 11), rows.number(i, 12)});

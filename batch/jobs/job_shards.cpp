@@ -46,8 +46,9 @@ Result<std::int64_t> JobFile::inherit(std::int64_t job) {
     auto done = write([&](Connection& open) -> Result<void> {
         changed = static_cast<std::int64_t>(execute(
             open.session(),
-            "UPDATE work SET job = ? WHERE state = 0 AND job <> ? AND job IN (SELECT key FROM jobs WHERE state <> 1) AND key IN"
-            " (SELECT work FROM items WHERE job = ? AND state = 1)",
+            "UPDATE work INDEXED BY work_ready SET job = ? WHERE state = 0 AND job <> ? AND job IN (SELECT key FROM jobs WHERE"
+            " state <> 1) AND EXISTS (SELECT 1 FROM items i INDEXED BY items_asking WHERE i.work = work.key AND i.state = 1"
+            " AND i.job = ?)",
             job,
             job,
             job));
