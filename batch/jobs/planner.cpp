@@ -169,12 +169,14 @@ Result<std::optional<JobRow>> Planner::known(const PlanRequest& request, const s
         return dropped ? Result<std::optional<JobRow>>(std::nullopt) : dropped.error();
     }
     const bool is_other = job.provider != request.provider || (!job.is_requests && job.pipeline != request.pipeline) ||
-                          (!request.model.empty() && job.model != request.model);
+                          (!request.model.empty() && job.model != request.model) ||
+                          (!request.language.empty() && job.language != request.language);
     const bool is_over = job.state == JobState::done;
     if (is_other) {
         return is_over ? Result<std::optional<JobRow>>(std::nullopt)
                        : fail(Errc::invalid_field,
                               "job " + job.id + " writes to " + job.output + " and asks " + job.provider + " for " + job.model +
+                                  (job.language.empty() ? "" : " in \"" + job.language + "\"") +
                                   ": take another --output, or `eco2 batch cancel " + job.id + "` first");
     }
     if (!stat.empty() && stat == job.input_stat) {

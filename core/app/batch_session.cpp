@@ -283,7 +283,7 @@ Result<void> take_up(batch::JobFile& file, const batch::JobRow& job) {
     std::error_code ec;
     const bool is_ended = job.state == batch::JobState::done || job.state == batch::JobState::cancelled;
     const bool has_results = std::filesystem::exists(std::filesystem::path(job.output) / "results.jsonl", ec);
-    return is_ended && !has_results ? file.ask_export(job.id) : Result<void>();
+    return is_ended && (!job.is_exported || !has_results) ? file.ask_export(job.id) : Result<void>();
 }
 
 bool is_over(const batch::JobRow& job) {

@@ -190,7 +190,7 @@ TEST(Planner, T29_an_input_that_was_changed_under_a_job_is_refused) {
     }
 }
 
-TEST(Planner, another_provider_or_model_for_the_same_output_is_refused_while_a_job_is_under_way) {
+TEST(Planner, another_provider_model_or_language_for_the_same_output_is_refused_while_a_job_is_under_way) {
     Bench bench;
     bench.providers["another"] = &bench.provider();
     const auto input = bench.scans(3);
@@ -200,6 +200,8 @@ TEST(Planner, another_provider_or_model_for_the_same_output_is_refused_while_a_j
     EXPECT_NE(provider.error().detail.find("--output"), std::string::npos);
     const auto model = bench.plan(input, [](PlanRequest& request) { request.model = "gpt-5.1"; });
     ASSERT_FALSE(model);
+    const auto language = bench.plan(input, [](PlanRequest& request) { request.language = "en"; });
+    ASSERT_FALSE(language);
     const auto elsewhere = bench.plan(input, [&](PlanRequest& request) { request.output = bench.folder.file("elsewhere"); });
     ASSERT_TRUE(elsewhere);
     EXPECT_NE(elsewhere.value().job.id, job.id);
