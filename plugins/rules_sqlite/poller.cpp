@@ -90,7 +90,8 @@ void Poller::done_task(void* arg, eco2_status) noexcept {
 }
 
 void Poller::rearm() {
-    if (arm() != ECO2_OK) {
+    const auto status = arm();
+    if (status != ECO2_OK && status != ECO2_UNAVAILABLE) {  // the latter: this instance is being stopped
         host_.log().error("the host took no timer: changes of the rules by others will not be seen any more");
     }
 }
