@@ -140,7 +140,7 @@ void add_batch(CLI::App& app, CommonOptions& common, int& exit_code) {
     add("cancel", "End a job; what the provider has done is fetched and kept", add_job, batch_cancel);
     add(
         "retry",
-        "Send failed items again",
+        "Send failed items again; a deadline that is over no longer holds",
         [](CLI::App& sub, BatchOptions& options) {
             add_job(sub, options);
             sub.add_option(
