@@ -119,7 +119,7 @@ struct Taker {
     int errors = 0;
     Failure error{};
 
-    static void take(void* self, eco2_str line) {
+    static void take_line(void* self, eco2_str line) {
         ++static_cast<Taker*>(self)->takes;
         static_cast<Taker*>(self)->look(line);
     }
@@ -156,7 +156,7 @@ TEST(BatchDialect, a_line_is_given_once_and_its_request_is_never_streamed) {
     request.streamed(true);
     auto got = taker([](eco2_str line) { EXPECT_EQ(from_abi(line), "i1 whole"); });
     EXPECT_EQ(plugin.table->encode_line(
-                  plugin.table->self, request.abi(), to_abi(std::string_view("i1")), &got, &got.take, &got.fail),
+                  plugin.table->self, request.abi(), to_abi(std::string_view("i1")), &got, &got.take_line, &got.fail),
               ECO2_OK);
     EXPECT_EQ(got.takes, 1);
     EXPECT_EQ(got.errors, 0);
@@ -284,7 +284,7 @@ TEST(BatchDialect, a_refusal_crosses_with_its_proof_and_status) {
 void expect_errors(Fixture& plugin, const eco2_generate_request* request, const eco2_batch_ask* ask, std::string_view code) {
     const eco2_batch_provider& table = *plugin.table;
     auto got = taker(kNothing);
-    EXPECT_NE(table.encode_line(table.self, request, {}, &got, &got.take, &got.fail), ECO2_OK);
+    EXPECT_NE(table.encode_line(table.self, request, {}, &got, &got.take_line, &got.fail), ECO2_OK);
     EXPECT_EQ(got.error.code, code);
     EXPECT_NE(table.write_step(table.self, ask, &got, &got.template take<eco2_batch_request>, &got.fail), ECO2_OK);
     EXPECT_EQ(got.error.code, code);
@@ -316,7 +316,7 @@ TEST(BatchDialect, a_failure_and_a_struct_of_another_abi_are_told_as_errors) {
     ask.struct_size = sizeof ask;
     const eco2_batch_provider& table = *fails.table;
     auto got = taker(kNothing);
-    EXPECT_EQ(table.encode_line(table.self, request.abi(), {}, &got, &got.take, &got.fail), ECO2_INVALID_ARGUMENT);
+    EXPECT_EQ(table.encode_line(table.self, request.abi(), {}, &got, &got.take_line, &got.fail), ECO2_INVALID_ARGUMENT);
     EXPECT_EQ(table.write_step(table.self, &ask, &got, &got.template take<eco2_batch_request>, &got.fail), ECO2_UNSUPPORTED);
     EXPECT_EQ(table.read_line(table.self, {}, &got, &got.template take<eco2_batch_answer>, &got.fail), ECO2_UNAVAILABLE);
     EXPECT_EQ(got.errors, 3);

@@ -60,7 +60,7 @@ TEST_F(LineReaderTest, a_line_that_is_too_long_is_told_and_the_next_one_is_read)
 }
 
 TEST_F(LineReaderTest, a_long_line_is_whole_wherever_the_reads_cut_it) {
-    for (const std::size_t size : {256 * 1024 - 1, 256 * 1024, 256 * 1024 + 1, 700'000}) {
+    for (const std::size_t size : {256U * 1024 - 1, 256U * 1024, 256U * 1024 + 1, 700'000U}) {
         const std::string line(size, 'x');
         EXPECT_THAT(lines(line + "\n" + line + "\nb", size), ElementsAre(line, line, "b"));
     }
