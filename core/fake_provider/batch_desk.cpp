@@ -216,14 +216,14 @@ BatchDesk::Chosen BatchDesk::choose(Step& step) {
     for (auto entry = active_.begin(); entry != active_.end();) {
         const std::shared_ptr<Batch> batch = entry->second;
         const BatchLife::Next next = batch->life.next(now);
-        if (next.todo == BatchLife::Todo::nothing) {
+        if (next.step == BatchLife::Step::nothing) {
             batch->input.reset();
             batch->validator.reset();
             batch->runner.reset();
             entry = active_.erase(entry);
             continue;
         }
-        if (next.todo != BatchLife::Todo::wait) {
+        if (next.step != BatchLife::Step::wait) {
             return {batch, next, batch->life.rest()};
         }
         step.due = step.due ? std::min(*step.due, next.due) : next.due;
@@ -240,10 +240,10 @@ BatchDesk::Step BatchDesk::step() {
         return step;
     }
     step.has_worked = true;
-    switch (chosen.next.todo) {
-        case BatchLife::Todo::validate: validate(*chosen.batch); break;
-        case BatchLife::Todo::execute: execute(*chosen.batch, chosen.next.lines); break;
-        case BatchLife::Todo::close: close(*chosen.batch, chosen.rest); break;
+    switch (chosen.next.step) {
+        case BatchLife::Step::validate: validate(*chosen.batch); break;
+        case BatchLife::Step::execute: execute(*chosen.batch, chosen.next.lines); break;
+        case BatchLife::Step::close: close(*chosen.batch, chosen.rest); break;
         default: break;
     }
     return step;

@@ -24,21 +24,21 @@ std::optional<BatchLife::Next> BatchLife::look(Moment now) {
         case BatchStatus::in_progress: return look_in_progress(now);
         case BatchStatus::finalizing:
             if (!is_closed_) {
-                return Next{Todo::close};
+                return Next{Step::close};
             }
             return end_after(*moments_.finalizing, plan_.finalizing, BatchStatus::completed, now);
         case BatchStatus::cancelling: return look_cancelling(now);
-        default: return Next{Todo::nothing};
+        default: return Next{Step::nothing};
     }
 }
 
 std::optional<BatchLife::Next> BatchLife::look_validating(Moment now) {
     if (!is_good_) {
-        return Next{Todo::validate};
+        return Next{Step::validate};
     }
     const Moment end = created_ + plan_.validating;
     if (now < end) {
-        return Next{Todo::wait, 0, end};
+        return Next{Step::wait, 0, end};
     }
     if (!*is_good_) {
         this->end(BatchStatus::failed, end);
@@ -55,11 +55,11 @@ std::optional<BatchLife::Next> BatchLife::look_in_progress(Moment now) {
     const Moment stop = plan_.expires_with ? deadline : std::min(planned, deadline);
     const std::int64_t due = lines_due(std::min(now, stop));
     if (done_ < due) {
-        return Next{Todo::execute, due};
+        return Next{Step::execute, due};
     }
     if (now < stop) {
         const auto step = std::max<std::chrono::nanoseconds>(plan_.in_progress / kLooksPerPhase, std::chrono::milliseconds(1));
-        return Next{Todo::wait, 0, now < planned ? std::min(now + step, stop) : stop};
+        return Next{Step::wait, 0, now < planned ? std::min(now + step, stop) : stop};
     }
     if (done_ >= total_ && !plan_.expires_with) {
         status_ = BatchStatus::finalizing;
@@ -68,7 +68,7 @@ std::optional<BatchLife::Next> BatchLife::look_in_progress(Moment now) {
     }
     rest_ = Rest::expired;
     if (!is_closed_) {
-        return Next{Todo::close};
+        return Next{Step::close};
     }
     end(BatchStatus::expired, deadline);
     return std::nullopt;
@@ -78,10 +78,10 @@ std::optional<BatchLife::Next> BatchLife::look_cancelling(Moment now) {
     const Moment stop = std::min(*moments_.cancelling, created_ + plan_.window);
     const std::int64_t due = !moments_.in_progress ? 0 : plan_.ignores_cancel ? total_ : lines_due(stop);
     if (done_ < due) {
-        return Next{Todo::execute, due};
+        return Next{Step::execute, due};
     }
     if (!is_closed_) {
-        return Next{Todo::close};
+        return Next{Step::close};
     }
     const bool completes = plan_.ignores_cancel && moments_.in_progress;
     if (completes && !moments_.finalizing) {
@@ -95,7 +95,7 @@ std::optional<BatchLife::Next> BatchLife::end_after(Moment begun,
                                                     BatchStatus status,
                                                     Moment now) {
     if (now < begun + time) {
-        return Next{Todo::wait, 0, begun + time};
+        return Next{Step::wait, 0, begun + time};
     }
     end(status, begun + time);
     return std::nullopt;

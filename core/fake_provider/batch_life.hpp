@@ -31,7 +31,7 @@ class BatchLife {
 public:
     using Moment = Clock::Monotonic;
 
-    enum class Todo {
+    enum class Step {
         validate,  // then call validated
         execute,   // up to `lines` of the file in all, then call executed
         close,     // write what is left over, make the files known, then call closed
@@ -39,7 +39,7 @@ public:
         nothing,   // it is over
     };
     struct Next {
-        Todo todo = Todo::nothing;
+        Step step = Step::nothing;
         std::int64_t lines = 0;
         Moment due{};
     };

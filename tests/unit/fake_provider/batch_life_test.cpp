@@ -6,7 +6,7 @@ namespace eco2::fake {
 namespace {
 
 using std::chrono::seconds;
-using Todo = BatchLife::Todo;
+using Step = BatchLife::Step;
 
 constexpr BatchLife::Moment kBegin{std::chrono::hours(1)};
 
@@ -18,10 +18,10 @@ BatchPlan plan() {
 BatchLife::Next work(BatchLife& life, BatchLife::Moment now, std::int64_t lines = 1'000) {
     for (;;) {
         const BatchLife::Next next = life.next(now);
-        switch (next.todo) {
-            case Todo::validate: life.validated(lines > 0, lines); break;
-            case Todo::execute: life.executed(next.lines); break;
-            case Todo::close: life.closed(); break;
+        switch (next.step) {
+            case Step::validate: life.validated(lines > 0, lines); break;
+            case Step::execute: life.executed(next.lines); break;
+            case Step::close: life.closed(); break;
             default: return next;
         }
     }
@@ -29,7 +29,7 @@ BatchLife::Next work(BatchLife& life, BatchLife::Moment now, std::int64_t lines 
 
 TEST(BatchLife, goes_through_its_phases_at_their_times) {
     BatchLife life(plan(), kBegin);
-    EXPECT_EQ(life.next(kBegin).todo, Todo::validate);
+    EXPECT_EQ(life.next(kBegin).step, Step::validate);
     EXPECT_EQ(work(life, kBegin).due, kBegin + seconds(10));
     EXPECT_EQ(life.status(), BatchStatus::validating);
     work(life, kBegin + seconds(10));
@@ -39,7 +39,7 @@ TEST(BatchLife, goes_through_its_phases_at_their_times) {
     EXPECT_EQ(life.status(), BatchStatus::finalizing);
     work(life, kBegin + seconds(115));
     EXPECT_EQ(life.status(), BatchStatus::completed);
-    EXPECT_EQ(life.next(kBegin + seconds(9'999)).todo, Todo::nothing);
+    EXPECT_EQ(life.next(kBegin + seconds(9'999)).step, Step::nothing);
 }
 
 TEST(BatchLife, one_look_after_a_day_finds_the_same_moments) {
@@ -80,7 +80,7 @@ TEST(BatchLife, expires_with_exactly_the_share_that_was_asked_for) {
         BatchLife life(part, kBegin);
         work(life, kBegin, 100);
         std::int64_t done = 0;
-        for (BatchLife::Next next = life.next(kBegin + seconds(500)); next.todo == Todo::execute;
+        for (BatchLife::Next next = life.next(kBegin + seconds(500)); next.step == Step::execute;
              next = life.next(kBegin + seconds(500))) {
             done = next.lines;
             life.executed(done);
@@ -107,7 +107,7 @@ TEST(BatchLife, cancelled_in_each_state_it_ends_as_cancelled) {
         EXPECT_FALSE(life.cancel(kBegin + each.at)) << "once";
         EXPECT_EQ(life.status(), BatchStatus::cancelling);
         EXPECT_EQ(life.rest(), each.rest);
-        EXPECT_NE(life.next(kBegin + each.at + seconds(6)).todo, Todo::execute) << "no line after the cancel";
+        EXPECT_NE(life.next(kBegin + each.at + seconds(6)).step, Step::execute) << "no line after the cancel";
         work(life, kBegin + each.at + seconds(7));
         EXPECT_EQ(life.status(), BatchStatus::cancelled);
         EXPECT_EQ(life.moments().end, kBegin + each.at + seconds(7));
@@ -120,11 +120,11 @@ TEST(BatchLife, a_cancel_behind_the_window_executes_nothing_more) {
     BatchLife life(slow, kBegin);
     work(life, kBegin + seconds(900));
     const BatchLife::Next next = life.next(kBegin + seconds(1'500));
-    EXPECT_EQ(next.todo, Todo::execute);
+    EXPECT_EQ(next.step, Step::execute);
     life.executed(next.lines);
-    EXPECT_EQ(life.next(kBegin + seconds(1'500)).todo, Todo::close) << "it expires";
+    EXPECT_EQ(life.next(kBegin + seconds(1'500)).step, Step::close) << "it expires";
     EXPECT_TRUE(life.cancel(kBegin + seconds(1'500)));
-    EXPECT_EQ(life.next(kBegin + seconds(1'500)).todo, Todo::close);
+    EXPECT_EQ(life.next(kBegin + seconds(1'500)).step, Step::close);
 }
 
 TEST(BatchLife, a_cancel_can_lose_the_race_with_completion) {
