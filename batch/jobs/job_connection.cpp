@@ -168,6 +168,40 @@ void JobFile::Connection::finish_line(const Shard& shard, std::int64_t work, con
     fail_asking(result.error, result.detail, static_cast<int>(result.retry), work);
 }
 
+/// Whoever has used the answer already keeps it. Of several that refuse it the first asks again, for all of them.
+bool JobFile::Connection::ask_again(std::int64_t job, std::int64_t seq, int attempts_max) {
+    const Rows work(session(),
+                    "SELECT w.key, w.state, w.content_attempts, w.stage, coalesce(s.job, 0) FROM items i JOIN work w ON w.key ="
+                    " i.work LEFT JOIN shards s ON s.key = w.shard WHERE i.job = ? AND i.seq = ?",
+                    job,
+                    seq);
+    if (work.empty() || work.number(0, 1) == kFailed) {
+        return false;
+    }
+    if (work.number(0, 1) != kAnswered) {
+        return true;
+    }
+    const bool is_again = work.number(0, 2) + 1 < attempts_max;
+    if (!is_again) {
+        execute(session(),
+                "UPDATE work SET state = ?, content_attempts = content_attempts + 1 WHERE key = ?",
+                kFailed,
+                work.number(0, 0));
+        return false;
+    }
+    execute(session(),
+            "UPDATE work SET state = 0, shard = 0, content_attempts = content_attempts + 1, job = ? WHERE key = ?",
+            job,
+            work.number(0, 0));
+    // It is open again where it was counted as answered, or a request more where another job had asked.
+    execute(session(),
+            work.number(0, 4) == job ? "UPDATE stages SET answered = answered - 1 WHERE job = ? AND stage = ?"
+                                     : "UPDATE stages SET requests = requests + 1 WHERE job = ? AND stage = ?",
+            job,
+            work.number(0, 3));
+    return true;
+}
+
 void JobFile::Connection::give_back(const Shard& shard) {
     execute(session(),
             "UPDATE work SET state = 0, shard = 0 WHERE state = 1 AND shard = ? AND key IN (SELECT work FROM lines WHERE shard "

@@ -172,6 +172,8 @@ public:
     }
 
     void finish_line(const Shard& shard, std::int64_t work, const LineResult& result, int attempts_max);
+    /// Of the request whose answer an item has refused. False: it was asked as often as it may be, and has failed.
+    bool ask_again(std::int64_t job, std::int64_t seq, int attempts_max);
     void give_back(const Shard& shard);
 };
 

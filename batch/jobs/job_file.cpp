@@ -319,8 +319,8 @@ Result<std::int64_t> JobFile::retry(const std::string& id,
         execute(open.session(),
                 "UPDATE jobs SET items_failed = items_failed - ?, state = CASE WHEN ? > 0 OR state = 2 THEN 1 ELSE state END,"
                 " is_exported = CASE WHEN ? > 0 THEN 0 ELSE is_exported END, is_cancel_asked = 0, reason = '',"
-                // A deadline that is over would end them again at once.
-                " deadline_ns = CASE WHEN is_past_deadline AND ? > 0 THEN 0 ELSE deadline_ns END,"
+                // The deadline was for what has ended: it would end them again at once.
+                " deadline_ns = CASE WHEN (is_past_deadline OR state IN (4, 5)) AND ? > 0 THEN 0 ELSE deadline_ns END,"
                 " is_past_deadline = CASE WHEN ? > 0 THEN 0 ELSE is_past_deadline END WHERE key = ?",
                 changed,
                 changed,

@@ -180,7 +180,7 @@ public:
     Result<void> set_exported(std::int64_t job);
     Result<void> set_reason(std::int64_t job, const std::string& reason);
     Result<void> set_past_deadline(std::int64_t job);
-    /// Items that are not over become cancelled: failed with CANCELLED.
+    /// Items that are not over fail with this error; `retry`: by which class they can be tried again.
     Result<void> cancel_items(std::int64_t job, const std::string& error, const std::string& detail, RetryClass retry);
 
     // items

@@ -57,31 +57,9 @@ Result<void> JobFile::apply(std::int64_t job, const std::vector<WalkOutcome>& ou
             synchronous += outcome.synchronous;
             End end = outcome.end;
             if (end == End::refused) {
-                const Rows work(
-                    open.session(),
-                    "SELECT w.key, w.content_attempts FROM items i JOIN work w ON w.key = i.work WHERE i.job = ? AND i.seq = ?",
-                    job,
-                    outcome.seq);
-                if (!work.empty() && work.number(0, 1) + 1 < content_attempts) {
-                    // Whoever has used this answer already keeps it.
-                    execute(
-                        open.session(),
-                        "UPDATE work SET state = 0, shard = 0, content_attempts = content_attempts + 1, job = ? WHERE key = ?"
-                        " AND state = 2",
-                        job,
-                        work.number(0, 0));
+                if (open.ask_again(job, outcome.seq, content_attempts)) {
                     execute(open.session(), "UPDATE items SET state = 1 WHERE job = ? AND seq = ?", job, outcome.seq);
-                    execute(open.session(),
-                            "UPDATE stages SET answered = answered - 1 WHERE job = ? AND stage = (SELECT stage FROM work WHERE"
-                            " key = ?)",
-                            job,
-                            work.number(0, 0));
                     continue;
-                }
-                if (!work.empty()) {
-                    execute(open.session(),
-                            "UPDATE work SET state = 3, content_attempts = content_attempts + 1 WHERE key = ? AND state = 2",
-                            work.number(0, 0));
                 }
                 end = End::failed;
             }

@@ -13,8 +13,10 @@ Result<std::vector<JobFile::Sent>> JobFile::sent(std::int64_t job) {
         const Rows rows(
             open.session(),
             "SELECT s.stage, sum(l.outcome = 0), sum(l.outcome IN (1, 2, 5)), sum(l.outcome = 1) FROM lines l JOIN shards s"
-            " ON s.key = l.shard WHERE s.job = ? GROUP BY s.stage ORDER BY s.stage",
-            job);
+            " ON s.key = l.shard WHERE s.job = ? AND s.state <> ? AND s.remote_state <> ? GROUP BY s.stage ORDER BY s.stage",
+            job,
+            static_cast<int>(ShardState::abandoned),
+            std::string(name_of(RemoteBatch::State::failed)));
         std::vector<Sent> all;
         for (std::size_t i = 0; i < rows.size(); ++i) {
             all.push_back({static_cast<int>(rows.number(i, 0)), rows.number(i, 1), rows.number(i, 2), rows.number(i, 3)});

@@ -182,6 +182,9 @@ Result<bool> Machine::work_on(const JobRow& job, const std::vector<Shard>& shard
         return false;
     }
     auto& made = *task.value();
+    if (auto written = write_lived(job, made); !written || written.value()) {
+        return written;
+    }
     // Walks, cuts and steps take turns: a long plan is on its way to the provider before its last item has been looked at.
     const bool may_walk = job.state == JobState::open || job.state == JobState::cancelling;
     const bool may_cut = job.state == JobState::open && !(job.is_past_deadline && job.deadline_action == "live");
@@ -629,6 +632,10 @@ Result<bool> Machine::live(const JobRow& job, Task& task) {
             pause(job, "the deadline is over and the cost cap leaves no room for asking live; raise --cap-usd and run again");
         return paused ? Result<bool>(false) : paused.error();
     }
+    // A disk that is full is noticed before the money is spent, as far as a small write tells.
+    if (auto noted = doors_.file.set_reason(job.key, job.reason); !noted) {
+        return noted.error();
+    }
     auto outcomes = doors_.run_live
                         ? doors_.run_live(job, items)
                         : Result<std::vector<WalkOutcome>>(fail(Errc::config_invalid, "items cannot be asked live here"));
@@ -636,8 +643,20 @@ Result<bool> Machine::live(const JobRow& job, Task& task) {
         auto paused = pause(job, outcomes.error().detail);
         return paused ? Result<bool>(false) : paused.error();
     }
-    auto applied = doors_.file.apply(job.key, outcomes.value(), 1);
-    return applied ? Result<bool>(true) : applied.error();
+    task.unwritten = std::move(outcomes.value());
+    return write_lived(job, task);
+}
+
+/// Answers that a full disk has refused are written later, not asked for again.
+Result<bool> Machine::write_lived(const JobRow& job, Task& task) {
+    if (task.unwritten.empty()) {
+        return false;
+    }
+    if (auto applied = doors_.file.apply(job.key, task.unwritten, 1); !applied) {
+        return applied.error();
+    }
+    task.unwritten.clear();
+    return true;
 }
 
 Result<void> Machine::pause(const JobRow& job, const std::string& reason) {

@@ -98,6 +98,7 @@ private:
     Result<bool> want_cancel(const std::vector<Shard>& shards);
     Result<bool> meet_deadline(const JobRow& job, const std::vector<Shard>& shards);
     Result<bool> live(const JobRow& job, Task& task);
+    Result<bool> write_lived(const JobRow& job, Task& task);
 
     /// One step of a shard that is due.
     Result<void> step(const JobRow& job, Task& task, Shard shard);

@@ -21,7 +21,8 @@ struct Machine::Task {
     int validation_failures = 0;          // in a row
     std::map<int, JobFile::Ready> fresh;  // by stage: what walks have asked since its last shard was cut, about
     bool has_just_walked = false;
-    std::int64_t export_ns = 0;  // not before, after it has failed
+    std::int64_t export_ns = 0;          // not before, after it has failed
+    std::vector<WalkOutcome> unwritten;  // of live runs, which were paid for
 
     std::int64_t lines_max(const Settings& settings) const {
         const auto able = provider->capabilities().requests_max;
@@ -54,11 +55,13 @@ std::int64_t line_of(const Shard& shard, std::string_view custom_id);
 std::string file_name_of(const Shard& shard);
 
 /// Whether a page of a list, and so what comes behind it, is older than what is looked for. Only of a page that is seen to
-/// begin with the newest: nobody promises an order, and what is overlooked is paid for twice. `margin_s`: by which the
-/// provider's clock may differ from ours.
+/// go from the newest to older ones: nobody promises an order, and what is overlooked is paid for twice. `margin_s`: by which
+/// the provider's clock may differ from ours.
 template <class Row>
 bool is_past(const std::vector<Row>& page, const Shard& shard, std::int64_t margin_s = 300) {
     return !page.empty() && page.back().created_at_s >= 0 && page.front().created_at_s > page.back().created_at_s &&
+           std::is_sorted(
+               page.begin(), page.end(), [](const Row& a, const Row& b) { return a.created_at_s > b.created_at_s; }) &&
            page.back().created_at_s < shard.intent_ns / 1'000'000'000 - margin_s;
 }
 

@@ -261,6 +261,7 @@ Machine::Doors Bench::doors() {
     };
     doors.write_results = [this](const JobRow& job) { return export_results(*file, job, job.output, "test"); };
     doors.may_go_on = [this] { return may_go_on(); };
+    doors.run_live = run_live;
     return doors;
 }
 

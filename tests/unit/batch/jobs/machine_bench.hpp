@@ -108,6 +108,8 @@ public:
     FakeWire wire;
     Settings settings;
     std::function<bool()> may_go_on = [] { return true; };
+    /// As Machine's door.
+    std::function<Result<std::vector<WalkOutcome>>(const JobRow&, const std::vector<ItemRow>&)> run_live;
     std::unique_ptr<JobFile> file;  // of the process that works; null: none does
     std::unique_ptr<Machine> machine;
     bool has_handed_over = false;  // the last turn said `cancelled`

@@ -204,6 +204,75 @@ TEST(MachineDeadline, stop_keeps_what_was_answered) {
     bench.check(paid_more_than_once());
 }
 
+TEST(MachineDeadline, live_answers_that_a_full_disk_refuses_are_not_paid_again) {
+    Bench bench;
+    ASSERT_TRUE(bench.fake.behave(R"({"batch":{"in_progress_ms":600000}})"));
+    int runs = 0;
+    bench.run_live = [&](const JobRow&, const std::vector<ItemRow>& items) -> Result<std::vector<WalkOutcome>> {
+        if (++runs == 1) {
+            bench.set_disk_full(true);
+        }
+        std::vector<WalkOutcome> outcomes;
+        for (const auto& item : items) {
+            WalkOutcome outcome;
+            outcome.seq = item.seq;
+            outcome.end = WalkOutcome::End::done;
+            outcome.result = "{}";
+            outcomes.push_back(std::move(outcome));
+        }
+        return outcomes;
+    };
+    bench.settings.live_concurrency = 3;
+    const auto job = bench.planned(bench.requests(10), [&](PlanRequest& request) {
+        request.deadline_ns = bench.fake.clock().wall_ns() + std::chrono::nanoseconds(30s).count();
+        request.deadline_action = "live";
+    });
+    ASSERT_TRUE(bench.run_until([&] { return !bench.last_error.detail.empty(); }));
+    for (int i = 0; i < 5; ++i) {
+        EXPECT_FALSE(bench.turn());
+    }
+    EXPECT_EQ(runs, 1);
+    bench.set_disk_full(false);
+    bench.run();
+    EXPECT_EQ(bench.job(job.id).state, JobState::done);
+    EXPECT_EQ(bench.job(job.id).items_done, 10);
+    EXPECT_EQ(runs, 1) << "all ten at once";
+}
+
+TEST(MachineDeadline, that_passes_behind_the_end_of_a_job_does_not_end_its_retries) {
+    Bench bench;
+    bench.settings.attempts = 1;
+    ASSERT_TRUE(bench.fake.behave(R"({"batch":{"faults":[{"fault":"lines","shares":{"500":1.0}}]}})"));
+    const auto job = bench.planned(bench.requests(3), [&](PlanRequest& request) {
+        request.deadline_ns = bench.fake.clock().wall_ns() + std::chrono::nanoseconds(6h).count();
+    });
+    bench.run(5h);
+    ASSERT_EQ(bench.job(job.id).state, JobState::done);
+    ASSERT_GT(bench.job(job.id).items_failed, 0);
+    ASSERT_TRUE(bench.fake.behave(R"({"batch":{"faults":[]}})"));
+    bench.fake.advance(12h);
+    JobFile other(bench.db());
+    ASSERT_TRUE(other.retry(job.id, {}, {}));
+    bench.forget_over();
+    bench.run();
+    EXPECT_EQ(bench.job(job.id).items_done, 3);
+    bench.check();
+}
+
+TEST(MachinePilot, is_not_judged_by_a_request_that_could_not_be_written) {
+    Bench bench;
+    const auto job = bench.planned(bench.photos(8), [](PlanRequest& request) { request.pilot = 3; });
+    ASSERT_TRUE(bench.run_until([&] { return !bench.shards(job).empty(); }));
+    const auto gone = bench.item(job, "p2.jpg");
+    ASSERT_TRUE(std::filesystem::remove(bench.data_dir() / "batch/photos" / (gone.photo + ".jpg")));
+    bench.run();
+    const auto end = bench.job(job.id);
+    EXPECT_EQ(end.state, JobState::done) << end.reason;
+    EXPECT_EQ(end.items_done, 7);
+    EXPECT_TRUE(bench.reasons.empty());
+    bench.check();
+}
+
 TEST(MachineDeadline, that_has_ended_items_does_not_end_them_again_when_they_are_retried) {
     Bench bench;
     const auto job = bench.planned(bench.requests(10), [&](PlanRequest& request) { request.deadline_ns = 1; });

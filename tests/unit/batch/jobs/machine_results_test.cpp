@@ -183,6 +183,22 @@ TEST(MachineResults, of_a_body_that_is_wrong_are_not_asked_for_again) {
     bench.check(expected);
 }
 
+TEST(MachineResults, that_several_items_refuse_are_counted_once) {
+    Bench bench;
+    ASSERT_TRUE(bench.fake.behave(R"({"batch":{"faults":[{"fault":"lines","shares":{"wrong_schema":1.0}}]}})"));
+    std::string text;
+    for (int i = 0; i < 6; ++i) {
+        text += R"({"id":"s)" + std::to_string(i) + R"(","image_url":"https://img.test/a.jpg","question":"which?"})" + "\n";
+    }
+    const auto job = bench.planned(bench.write("equal.jsonl", text));
+    (void)bench.run_until([&] { return bench.number("SELECT min(answered) FROM stages") < 0; });
+    EXPECT_EQ(bench.job(job.id).items_done, 6);
+    EXPECT_GT(bench.number("SELECT sum(content_attempts) FROM work"), 0);
+    EXPECT_EQ(bench.texts("SELECT requests || ' ' || answered FROM stages WHERE name <> '' ORDER BY stage"),
+              (std::vector<std::string>{"1 1", "1 1"}));
+    bench.check();
+}
+
 TEST(MachineBuild, sends_nothing_for_a_photo_that_is_gone) {
     Bench bench;
     const auto job = bench.planned(bench.photos(4));
