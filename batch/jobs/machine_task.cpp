@@ -95,6 +95,25 @@ RetryClass retry_of(const Error& error) noexcept {
     return info(error.code).is_retryable ? RetryClass::transient : RetryClass::fix_body;
 }
 
+bool is_over(const Shard& shard) noexcept {
+    return shard.state == ShardState::settled || shard.state == ShardState::abandoned;
+}
+
+bool is_with_provider(ShardState state) noexcept {
+    switch (state) {
+        case ShardState::submit_intent:
+        case ShardState::submit_ambiguous:
+        case ShardState::submitted:
+        case ShardState::running:
+        case ShardState::vanished: return true;
+        default: return false;
+    }
+}
+
+bool is_token_limit(std::string_view code) noexcept {
+    return code.find("token_limit") != std::string_view::npos;
+}
+
 std::string custom_id_of(const Shard& shard, std::int64_t line) {
     return "e2-" + shard.nonce + "-" + std::to_string(line);
 }

@@ -54,6 +54,14 @@ std::string custom_id_of(const Shard& shard, std::int64_t line);
 std::int64_t line_of(const Shard& shard, std::string_view custom_id);
 std::string file_name_of(const Shard& shard);
 
+constexpr int kCleanTries = 4;  // of what is only tidying up, before it is left
+constexpr int kCleanScans = 2;  // looks in a row that do not find something, before it is not there
+
+bool is_over(const Shard& shard) noexcept;
+bool is_with_provider(ShardState state) noexcept;
+/// That the provider's queue is full, not that anything is wrong.
+bool is_token_limit(std::string_view code) noexcept;
+
 /// Whether a page of a list, and so what comes behind it, is older than what is looked for. Only of a page that is seen to
 /// go from the newest to older ones: nobody promises an order, and what is overlooked is paid for twice. `margin_s`: by which
 /// the provider's clock may differ from ours.

@@ -15,7 +15,6 @@ namespace {
 
 constexpr std::size_t kIngestLines = 1'000;
 constexpr std::size_t kIngestBytes = 16 * 1024 * 1024;
-constexpr int kCleanTries = 4;
 constexpr int kFetchesMax = 6;  // of files that are shorter than they should be
 
 RetryClass class_of(const BatchAnswer& answer) {
@@ -381,62 +380,6 @@ Result<void> Machine::clean(Task& task, Shard shard) {
     shard.is_cleaned = true;
     shard.next_ns = 0;
     return doors_.file.save(shard);
-}
-
-/// A batch that was created again may have been there all the time, in no list that we have seen.
-Result<void> Machine::find_twin(Task& task, Shard shard) {
-    std::string page;
-    for (int pages = 0; pages < 20; ++pages) {
-        BatchAsk look;
-        look.step = BatchStep::list;
-        look.page_after = page;
-        const auto reply = ask(task, look, shard);
-        if (!reply) {
-            shard.is_cleaned = shard.tries >= kCleanTries;
-            return shard.is_cleaned ? doors_.file.save(shard) : Result<void>();
-        }
-        for (const auto& twin : reply->batches) {
-            if (twin.tag != shard.nonce || twin.id == shard.batch) {
-                continue;
-            }
-            if (!twin.is_terminal() && twin.state != RemoteBatch::State::cancelling) {
-                BatchAsk cancel;
-                cancel.step = BatchStep::cancel;
-                cancel.id = twin.id;
-                BatchFault fault;
-                (void)ask(task, cancel, shard, &fault);
-            }
-            if (auto noted = doors_.file.note(incident(shard,
-                                                       "orphan",
-                                                       "batch " + twin.id +
-                                                           " was created without a reply and showed up late; it is cancelled, "
-                                                           "and what it has run is paid twice"));
-                !noted) {
-                return noted;
-            }
-        }
-        page = reply->next_page;
-        if (page.empty()) {
-            break;
-        }
-    }
-    shard.is_cleaned = true;
-    shard.next_ns = 0;
-    return doors_.file.save(shard);
-}
-
-/// What only its operator can decide: the job stands still, and nothing is thrown away.
-Result<void> Machine::vanish(const JobRow& job, Shard shard, const std::string& trouble) {
-    shard.state = ShardState::vanished;
-    shard.trouble = trouble;
-    shard.next_ns = 0;
-    if (auto saved = doors_.file.save(shard, incident(shard, "vanished", trouble)); !saved) {
-        return saved;
-    }
-    return pause(job,
-                 trouble + "; `eco2 batch run` or `watch` looks again, `eco2 batch retry " + job.id +
-                     " --class vanished` sends its open requests again (they may be paid twice), `eco2 batch cancel " + job.id +
-                     "` gives them up");
 }
 
 }  // namespace eco2::batch

@@ -1,4 +1,3 @@
-#include "base/hash.hpp"
 #include "base/text.hpp"
 #include "batch/jobs/echo.hpp"
 #include "batch/jobs/fail_point.hpp"
@@ -7,48 +6,13 @@
 #include "batch/jobs/machine_task.hpp"
 
 #include <algorithm>
-#include <iterator>
 #include <utility>
 
-/// From a shard's plan to its batch's end.
+/// From a shard of requests to a batch that is created.
 namespace eco2::batch {
 namespace {
 
 constexpr std::size_t kBuildRows = 48;
-constexpr int kPagesMax = 200;  // of a look-up; a provider that pages for ever is no proof
-constexpr int kCleanScans = 2;
-constexpr int kNullPolls = 10;
-constexpr int kNullPollsOfErrors = 3;  // some servers have one file for both
-constexpr int kFileFailuresMax = 3;    // validations of whole files that fail in a row without naming a line
-constexpr int kLineFailuresMax = 10;   // likewise, naming lines
-constexpr int kTriesOfPermanent = 3;
-
-bool is_token_limit(std::string_view code) {
-    return code.find("token_limit") != std::string_view::npos;
-}
-
-/// "... Limit: 90,000 enqueued tokens ...": 90000. 0: it does not say.
-std::int64_t limit_in(std::string_view message) {
-    const auto word = message.find("imit: ");
-    std::int64_t number = 0;
-    for (auto at = word == std::string_view::npos ? message.size() : word + 6; at < message.size(); ++at) {
-        const char letter = message[at];
-        if (letter >= '0' && letter <= '9' && number < 1'000'000'000'000) {
-            number = number * 10 + (letter - '0');
-        } else if (letter != ',') {
-            break;
-        }
-    }
-    return number;
-}
-
-std::string words_of(const std::vector<RemoteBatch::Fault>& faults) {
-    if (faults.empty()) {
-        return "the provider gives no reason";
-    }
-    const auto& first = faults.front();
-    return first.code + ": " + first.message + (first.line > 0 ? " (line " + std::to_string(first.line) + ")" : "");
-}
 
 }  // namespace
 
@@ -202,43 +166,6 @@ Result<void> Machine::upload(const JobRow& job, Task& task, Shard shard) {
     return put_off(shard, "the upload's outcome is unclear: " + shard.trouble);
 }
 
-/// Looks for the file by its name. An upload costs nothing: where it is not found it is sent again, and a stray one is deleted
-/// when the shard is cleaned up.
-Result<void> Machine::find_upload(Task& task, Shard shard) {
-    if (task.provider->capabilities().can_list) {
-        std::string page;
-        for (int pages = 0; pages < kPagesMax; ++pages) {
-            BatchAsk look;
-            look.step = BatchStep::list_files;
-            look.page_after = page;
-            const auto reply = ask(task, look, shard);
-            if (!reply) {
-                return {};  // put off: a look-up that fails says nothing
-            }
-            const auto found = std::find_if(reply->files.begin(), reply->files.end(), [&](const RemoteFile& file) {
-                return file.name == file_name_of(shard) && (file.bytes < 0 || file.bytes == shard.bytes);
-            });
-            if (found != reply->files.end()) {
-                go_on(shard, ShardState::uploaded);
-                shard.input_file = found->id;
-                auto saved =
-                    doors_.file.save(shard, incident(shard, "adopted_file", "an upload without a reply was found by its name"));
-                fail_point("reconcile.after");
-                return saved;
-            }
-            const bool is_older = is_past(reply->files, shard);
-            page = reply->next_page;
-            if (page.empty() || is_older) {
-                break;
-            }
-        }
-    }
-    shard.state = ShardState::built;
-    shard.next_ns = 0;
-    return doors_.file.save(shard,
-                            incident(shard, "uploaded_again", "an upload without a reply was not found and is sent again"));
-}
-
 Result<void> Machine::submit(const JobRow& job, Task& task, Shard shard) {
     const auto& able = task.provider->capabilities();
     auto queue = doors_.file.queue(job.provider, shard.model);
@@ -326,76 +253,6 @@ Result<void> Machine::submit(const JobRow& job, Task& task, Shard shard) {
     return put_off(shard, "whether the batch was created is unclear: " + shard.trouble);
 }
 
-Result<void> Machine::find_batch(const JobRow& job, Task& task, Shard shard) {
-    if (!task.provider->capabilities().can_list) {
-        return vanish(job, std::move(shard), "whether a batch was created cannot be found out: this provider lists none");
-    }
-    shard.state = ShardState::submit_ambiguous;
-    std::string page;
-    bool is_whole = false;
-    for (int pages = 0; pages < kPagesMax && !is_whole; ++pages) {
-        BatchAsk look;
-        look.step = BatchStep::list;
-        look.page_after = page;
-        BatchFault fault;
-        const auto reply = ask(task, look, shard, &fault);
-        if (!reply) {
-            const bool has_none = fault.http_status == 404 || fault.http_status == 405 || fault.http_status == 501;
-            if (has_none && shard.cancel == 0) {
-                return vanish(
-                    job, std::move(shard), "whether a batch was created cannot be found out: this provider lists none");
-            }
-            if (has_none || (shard.cancel != 0 && shard.tries >= kTriesOfPermanent)) {
-                if (auto noted = doors_.file.note(incident(shard, "orphan", "a batch may be there that cannot be found"));
-                    !noted) {
-                    return noted;
-                }
-                return abandon(std::move(shard));
-            }
-            return {};
-        }
-        // By its tag, or by the file that is nobody else's: some servers drop the one, none the other.
-        const auto found = std::find_if(reply->batches.begin(), reply->batches.end(), [&](const RemoteBatch& batch) {
-            return batch.tag == shard.nonce || (!shard.input_file.empty() && batch.input_file == shard.input_file);
-        });
-        if (found != reply->batches.end()) {
-            go_on(shard, ShardState::submitted);
-            shard.batch = found->id;
-            shard.remote_state = name_of(found->state);
-            auto saved =
-                doors_.file.save(shard, incident(shard, "adopted", "a batch whose creation got no reply was found by its tag"));
-            fail_point("reconcile.after");
-            return saved;
-        }
-        const bool is_older = is_past(reply->batches, shard);
-        page = reply->next_page;
-        is_whole = page.empty() || is_older;
-    }
-    const auto grace = std::chrono::nanoseconds(settings_.visibility_grace).count();
-    const auto now = now_ns();
-    // Since the exchange ended, not since it began: the provider may have acted in its last moment. A clock that was set back
-    // makes it count anew.
-    shard.since_ns = std::min(shard.since_ns, now);
-    if (is_whole && now - shard.since_ns >= grace) {
-        ++shard.scans;
-    }
-    if (shard.scans >= kCleanScans) {
-        go_on(shard, ShardState::uploaded);
-        shard.has_twin = true;
-        return doors_.file.save(
-            shard,
-            incident(
-                shard, "created_again", "a batch whose creation got no reply is not there after the grace: it is created now"));
-    }
-    const auto wait = std::clamp(std::chrono::nanoseconds(settings_.visibility_grace).count() / 4,
-                                 std::int64_t{100'000'000},
-                                 std::chrono::nanoseconds(settings_.poll_min).count());
-    shard.trouble = "looking for a batch whose creation got no reply";
-    shard.tries = 0;
-    shard.next_ns = now + std::max(wait, std::int64_t{50'000'000});
-    return doors_.file.save(shard);
-}
-
 /// The answer to a step that may be repeated, or none: the shard is put off then, and saved.
 std::optional<BatchReply> Machine::ask(Task& task, const BatchAsk& ask, Shard& shard, BatchFault* told) {
     BatchFault fault;
@@ -471,107 +328,6 @@ Result<void> Machine::on_refused(const JobRow& job, Shard& shard, const BatchFau
     return pause(job, "the provider refuses the batch: " + fault.error.detail);
 }
 
-Result<void> Machine::send_cancel(Task& task, Shard shard) {
-    if (!task.provider->capabilities().can_cancel) {
-        shard.cancel = 2;
-        return doors_.file.save(shard);
-    }
-    BatchAsk call;
-    call.step = BatchStep::cancel;
-    call.id = shard.batch;
-    BatchFault fault;
-    const auto reply = ask(task, call, shard, &fault);
-    fail_point("cancel.sent");
-    // A batch that is over, or gone, cannot be cancelled: the next poll says so.
-    constexpr int kOver[] = {400, 404, 409, 410, 422};
-    if (!reply && std::find(std::begin(kOver), std::end(kOver), fault.http_status) == std::end(kOver)) {
-        return {};
-    }
-    shard.cancel = 2;
-    shard.tries = 0;
-    shard.next_ns = 0;
-    return doors_.file.save(shard);
-}
-
-Result<void> Machine::poll(const JobRow& job, Task& task, Shard shard) {
-    BatchAsk call;
-    call.step = BatchStep::retrieve;
-    call.id = shard.batch;
-    BatchFault fault;
-    const auto reply = ask(task, call, shard, &fault);
-    const auto now = now_ns();
-    if (!reply) {
-        if (fault.http_status != 404) {
-            return {};
-        }
-        if (++shard.scans == 1) {
-            shard.since_ns = now;  // the grace is of this silence, not of the batch's life
-            shard.tries = 0;
-        }
-        if (shard.scans >= kCleanScans &&
-            now - shard.since_ns >= std::chrono::nanoseconds(settings_.visibility_grace).count()) {
-            return vanish(job, std::move(shard), "the provider does not know the batch " + shard.batch + " any more");
-        }
-        return put_off(shard, "the provider does not know the batch yet");
-    }
-    if (reply->batches.empty()) {
-        return put_off(shard, "the provider's answer holds no batch");
-    }
-    const auto& batch = reply->batches.front();
-    const bool has_changed = name_of(batch.state) != shard.remote_state || batch.completed + batch.failed != shard.remote_done;
-    if (shard.scans != 0 || has_changed || shard.state == ShardState::submitted) {
-        shard.since_ns = now;
-    }
-    if (shard.remote_total <= 0 && batch.total > 0) {
-        task.validation_failures = 0;
-        if (auto noted = note_accepted(job, shard); !noted) {
-            return noted;
-        }
-    }
-    shard.state = ShardState::running;
-    shard.scans = 0;
-    shard.remote_state = name_of(batch.state);
-    shard.remote_total = std::max<std::int64_t>(batch.total, 0);
-    shard.remote_done = batch.completed + batch.failed;
-    shard.usage_input = batch.usage.input_tokens;
-    shard.usage_cached = batch.usage.cached_input_tokens;
-    shard.usage_output = batch.usage.output_tokens;
-    shard.trouble.clear();
-    fail_point("poll.after");
-    if (batch.is_terminal()) {
-        return on_terminal(job, task, std::move(shard), batch);
-    }
-    shard.tries = has_changed ? 0 : shard.tries + 1;
-    const auto wait = std::min(settings_.poll_max, settings_.poll_min * (2 + std::min(shard.tries, 62)) / 2);
-    shard.next_ns = now + std::chrono::nanoseconds(wait).count();
-    return doors_.file.save(shard);
-}
-
-/// A batch has passed validation: what was learned about the queue in a bad hour is corrected by what fits now.
-Result<void> Machine::note_accepted(const JobRow& job, const Shard& shard) {
-    auto queue = doors_.file.queue(job.provider, shard.model);
-    if (!queue) {
-        return queue.error();
-    }
-    auto& learned = queue.value();
-    if (learned.tokens_max == 0) {
-        return {};
-    }
-    auto enqueued = enqueued_beside(shard);
-    if (!enqueued) {
-        return enqueued.error();
-    }
-    const auto fits = enqueued.value() + shard.tokens;
-    // A limit that holds is tried again seldom: a refusal costs no money, but a validation's time.
-    const bool is_old = now_ns() - learned.next_ns >= 2 * std::chrono::nanoseconds(settings_.poll_max).count();
-    if (fits <= learned.tokens_max && (!is_old || fits < learned.tokens_max / 3)) {
-        return {};
-    }
-    learned.tokens_max = 3 * fits;  // more than one request, where that was one
-    learned.refusals = 0;
-    return doors_.file.set_queue(job.provider, shard.model, learned);
-}
-
 /// Prompt tokens of the other batches of its model that the provider has in its queue.
 Result<std::int64_t> Machine::enqueued_beside(const Shard& shard) {
     auto active = doors_.file.active_shards();
@@ -585,110 +341,6 @@ Result<std::int64_t> Machine::enqueued_beside(const Shard& shard) {
         enqueued += counts && other.model == shard.model && other.key != shard.key ? other.tokens : 0;
     }
     return enqueued;
-}
-
-Result<void> Machine::on_terminal(const JobRow& job, Task& task, Shard shard, const RemoteBatch& batch) {
-    if (batch.state == RemoteBatch::State::failed && batch.output_file.empty() && batch.error_file.empty()) {
-        return on_invalid(job, task, std::move(shard), batch);
-    }
-    shard.output_file = batch.output_file;
-    shard.error_file = batch.error_file;
-    // Providers have been seen to say "completed" a moment before they name the files.
-    const bool misses_output = batch.completed > 0 && batch.output_file.empty();
-    const bool misses_all = batch.output_file.empty() && batch.error_file.empty() && batch.total != 0 &&
-                            batch.state == RemoteBatch::State::completed;
-    const bool misses_errors = batch.failed > 0 && batch.error_file.empty() && batch.state == RemoteBatch::State::completed;
-    const bool has_waited = shard.polls_null >= kNullPolls &&
-                            now_ns() - shard.since_ns >= std::chrono::nanoseconds(settings_.visibility_grace).count();
-    if (((misses_output || misses_all) && !has_waited) || (misses_errors && shard.polls_null < kNullPollsOfErrors)) {
-        ++shard.polls_null;
-        shard.trouble = "the batch is over, but its files are not named yet";
-        shard.next_ns = now_ns() + std::chrono::nanoseconds(settings_.poll_min).count();
-        return doors_.file.save(shard);
-    }
-    // What was done is paid for: it is not asked for again because its file is late.
-    if ((misses_output || misses_all) && shard.cancel == 0) {
-        return vanish(job,
-                      std::move(shard),
-                      "batch " + shard.batch + " is over with " + std::to_string(std::max<std::int64_t>(batch.completed, 0)) +
-                          " answers, but names no file for them");
-    }
-    go_on(shard, ShardState::downloading);
-    return doors_.file.save(shard);
-}
-
-/// Nothing was run and nothing billed: the file was refused as a whole.
-Result<void> Machine::on_invalid(const JobRow& job, Task& task, Shard shard, const RemoteBatch& batch) {
-    const auto now = now_ns();
-    shard.state = ShardState::settled;
-    shard.reserved = 0;
-    shard.since_ns = now;
-    shard.next_ns = 0;
-    shard.trouble = words_of(batch.faults);
-    const auto limit = std::find_if(
-        batch.faults.begin(), batch.faults.end(), [](const RemoteBatch::Fault& fault) { return is_token_limit(fault.code); });
-    if (limit != batch.faults.end()) {
-        auto queue = doors_.file.queue(job.provider, shard.model);
-        auto enqueued = queue ? enqueued_beside(shard) : queue.error();
-        if (!enqueued) {
-            return enqueued.error();
-        }
-        // Alone in the queue and still too much: half of it, next time.
-        auto& learned = queue.value();
-        const auto told = limit_in(limit->message);
-        const auto beside = enqueued.value();
-        const auto fits = told > 0 && told < beside + shard.tokens ? told
-                          : beside > 0                             ? beside + shard.tokens - 1
-                                                                   : std::max<std::int64_t>(shard.tokens / 2, 1);
-        learned.tokens_max = learned.tokens_max > 0 ? std::min(learned.tokens_max, fits) : fits;
-        learned.next_ns =
-            now + std::chrono::nanoseconds(back_off(settings_.retry_base, settings_.poll_max, learned.refusals, 0)).count();
-        ++learned.refusals;
-        if (auto set = doors_.file.set_queue(job.provider, shard.model, learned); !set) {
-            return set;
-        }
-        if (auto noted = doors_.file.note(incident(shard, "queue_limit", shard.trouble)); !noted) {
-            return noted;
-        }
-        return doors_.file.give_back(shard);
-    }
-    if (auto noted = doors_.file.note(incident(shard, "invalid", shard.trouble)); !noted) {
-        return noted;
-    }
-    const bool is_money = std::any_of(batch.faults.begin(), batch.faults.end(), [](const RemoteBatch::Fault& fault) {
-        return fault.code.find("billing") != std::string::npos || fault.code.find("insufficient_quota") != std::string::npos;
-    });
-    if (is_money) {
-        if (auto paused = pause(job, "the provider asks for money: " + shard.trouble + "; mend it and run again"); !paused) {
-            return paused;
-        }
-        return doors_.file.give_back(shard);
-    }
-    std::vector<LineResult> bad;
-    for (const auto& fault : batch.faults) {
-        if (fault.line <= 0 || fault.line > shard.lines) {
-            continue;
-        }
-        LineResult result;
-        result.line = fault.line;
-        result.outcome = LineResult::Outcome::failed;
-        result.error = info(Errc::provider_rejected).name;
-        result.detail = shorten(fault.code + ": " + fault.message, 500);
-        result.retry = RetryClass::fix_body;
-        bad.push_back(std::move(result));
-    }
-    // Each further file costs a validation of minutes: a provider that finds one fault after another is not fed for ever.
-    const bool is_enough = ++task.validation_failures >= (bad.empty() ? kFileFailuresMax : kLineFailuresMax);
-    if (is_enough) {
-        task.validation_failures = 0;
-        if (auto paused = pause(job,
-                                "the provider refuses one file of requests after the other: " + shard.trouble +
-                                    "; mend the items, or run again to go on");
-            !paused) {
-            return paused;
-        }
-    }
-    return doors_.file.give_back(shard, bad);
 }
 
 }  // namespace eco2::batch
